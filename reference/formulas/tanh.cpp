@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "reference/rows.hpp"
+
+namespace karat {
+namespace {
+
+struct Tanh {
+  template <class T>
+  static T value(const T& x) {
+    return (exp(x) - exp(-x)) / (exp(x) + exp(-x));
+  }
+
+  static Specials special(double x) {
+    if (std::isinf(x)) return exactly(x > 0 ? 1 : -1);
+    if (x == 0) return exactly(x);  // odd: −0 stays −0
+    return nan_if_nan(x);
+  }
+  // 0 < tanh(x) < min(x, 1) for x > 0, and odd.
+  static Bounds bounds(const Enclosure& x) {
+    if (x > 0) return {.above = 0, .below = min(x, 1)};
+    if (x < 0) return {.above = max(x, -1), .below = 0};
+    return {};
+  }
+
+  static Specials derivative_special(double dy, double x) {
+    if (!std::isnan(dy) && std::isinf(x)) return either_zero();
+    return nan_if_nan(dy, x);
+  }
+  static Bounds derivative_bounds(const Enclosure& x) {
+    if (is_exact_zero(x)) return {};  // exactly 1 there
+    return {.above = 0, .below = 1};
+  }
+};
+
+struct FromOutput {
+  template <class T>
+  static T value(const T& dy, const T& y) {
+    return dy * (1 - y * y);
+  }
+};
+
+const Row forward{elementwise<Tanh>({
+    .name = "tanh",
+    .family = "activation",
+    .formula = "tanh(x) = (e^x − e^(−x)) / (e^x + e^(−x))",
+    .source = "seed (12)",
+    .notes = "Odd, −0 stays −0, ±1 at ±∞; |tanh(x)| < min(|x|, 1) for finite x ≠ 0.",
+    .inputs = {{.name = "x",
+                .directed = {0.5, -0.5, 1, 8.8, 8.9, 8.99, 9, 9.02, -8.9, 19.0625, 22, 10.6, 0.0002441,
+                             0.625},
+                .typical = {-20, 20}}},
+    .outputs = {"y"},
+})};
+
+const Row backward{elementwise<Backward<Tanh>>({
+    .name = "tanh_backward",
+    .family = "activation",
+    .formula = "dx = dy · tanh'(x)",
+    .source = "derivative of seed (12)",
+    .notes = "tanh' = 1 − tanh². Zero of either sign at ±∞.",
+    .inputs = {{.name = "dy", .typical = {-2, 2}, .infinities = false},
+               {.name = "x", .directed = {0.5, -9, 9, 19, 45, 51, 372}, .typical = {-55, 55}}},
+    .outputs = {"dx"},
+})};
+
+const Row from_output{elementwise<FromOutput>({
+    .name = "tanh_backward_from_output",
+    .family = "activation",
+    .formula = "dx = dy (1 − y²)",
+    .source = "derivative of seed (12)",
+    .notes = "In terms of the forward output y, exact on the bits of y that are given.",
+    .inputs = {{.name = "dy", .typical = {-2, 2}, .infinities = false},
+               {.name = "y", .directed = {0.5, -0.5, 1, -1}, .typical = {-1, 1}, .infinities = false}},
+    .outputs = {"dx"},
+})};
+
+}  // namespace
+}  // namespace karat
