@@ -20,14 +20,14 @@
 namespace karat::host {
 
 struct Limits {
-  std::chrono::milliseconds call_time{10'000};   // a call that takes longer is `hung`
-  std::chrono::milliseconds load_time{30'000};   // loading the plugin and listing its rows
+  std::chrono::milliseconds call_time{10'000};      // a call that takes longer is `hung`
+  std::chrono::milliseconds load_time{30'000};      // loading the plugin and listing its rows
   std::size_t memory_bytes = std::size_t{4} << 30;  // growth of the worker beyond its tensors
 };
 
 struct KernelRow {
   int index = 0;
-  std::string op, kernel, claim;   // claim: empty if none
+  std::string op, kernel, claim;  // claim: empty if none
   std::int32_t dtype = 0, compute_dtype = 0;
   std::uint32_t capabilities = 0;
   std::int32_t min_alignment = 0, over_read = 0;
@@ -35,12 +35,12 @@ struct KernelRow {
 };
 
 struct PluginInfo {
-  std::string name;      // as the plugin calls itself
+  std::string name;  // as the plugin calls itself
   std::string version, description;
   std::int32_t abi_major = 0, abi_minor = 0;
   std::vector<KernelRow> kernels;
-  std::string expected_verdict;        // extension karat.expected_verdict/1, or empty
-  std::vector<std::string> warnings;   // "prints to standard output while loading: …", fp env, …
+  std::string expected_verdict;       // extension karat.expected_verdict/1, or empty
+  std::vector<std::string> warnings;  // "prints to standard output while loading: …", fp env, …
 };
 
 // A plugin that cannot be used: what, where, expected, got, what to do.  `where` is the file.
@@ -53,6 +53,8 @@ struct LoadError : std::exception {
 // Where a tensor lies between its guard pages.
 struct Placement {
   enum class Flush { start, end } flush = Flush::end;
+  // Bytes that the kernel's row declares it over-reads lie between the data and the guard page
+  // of an end-flush input as well, rounded up to the row's alignment.
   // Start-flush: the data begins `offset` bytes behind the guard page (0: exactly there).
   // End-flush: the data's last byte lies `offset` bytes before the guard page.
   std::size_t offset = 0;
@@ -60,14 +62,14 @@ struct Placement {
 
 struct TensorSpec {
   std::string name;
-  std::int32_t role = 0, dtype = 0;   // KARAT_INPUT …, KARAT_F32 …
-  std::vector<std::int64_t> shape, strides;   // strides in elements
+  std::int32_t role = 0, dtype = 0;          // KARAT_INPUT …, KARAT_F32 …
+  std::vector<std::int64_t> shape, strides;  // strides in elements
   Placement placement;
 };
 
 struct AttributeSpec {
   std::string name;
-  std::int32_t kind = 0;   // KARAT_NUMBER …
+  std::int32_t kind = 0;  // KARAT_NUMBER …
   double number = 0;
   std::int64_t integer = 0;
   std::string text;
@@ -75,7 +77,7 @@ struct AttributeSpec {
 };
 
 struct CallSpec {
-  int kernel = 0;   // KernelRow::index
+  int kernel = 0;  // KernelRow::index
   std::vector<TensorSpec> tensors;
   std::vector<AttributeSpec> attributes;
   int threads = 1;
@@ -99,11 +101,11 @@ struct Outcome {
     host_error       // the host could not carry out the call (no worker program, no memory …)
   } status = Status::ok;
   std::string detail;
-  std::string fp_env_changed;   // empty, or which control bits changed: "FTZ off→on"
-  std::string wrote_outside;    // empty, or where canary bytes around an output changed
-  std::string input_changed;    // empty, or which input's bytes differ afterwards
-  std::string printed;          // what the plugin wrote to stdout/stderr during the call (cut at 4 KiB)
-  double seconds = 0;           // of run() alone, by the worker's clock; the last repetition
+  std::string fp_env_changed;  // empty, or which control bits changed: "FTZ off→on"
+  std::string wrote_outside;   // empty, or where canary bytes around an output changed
+  std::string input_changed;   // empty, or which input's bytes differ afterwards
+  std::string printed;         // what the plugin wrote to stdout/stderr during the call (cut at 4 KiB)
+  double seconds = 0;          // of run() alone, by the worker's clock; the last repetition
 };
 
 class Worker {
@@ -120,6 +122,11 @@ class Worker {
   // Lays the call's tensors out in shared memory.  Spans, one a tensor, cover the storage
   // from the first to the last element, gaps of strided tensors included; they stay valid
   // until the next prepare.  Fill inputs (and in-outs) before run.
+  // An input whose storage an output shares has a span of its own, copied there before each
+  // run: it still holds the input afterwards.  An in-out is restored before a rerun if its
+  // bytes are those that the last run left; otherwise it counts as filled anew.
+  // Throws std::invalid_argument if the call contradicts itself, std::system_error if there is
+  // no memory for it.
   std::vector<std::span<std::byte>> prepare(const CallSpec& call);
 
   // Runs the prepared call: outputs (and their gaps, and the slack around them) are filled
@@ -128,16 +135,20 @@ class Worker {
   Outcome run(std::uint64_t poison);
 
   // Asks supports() alone: nullopt if the kernel takes the prepared call, else its reason.
+  // nullopt as well if it crashed there: run() meets the same, and reports it.
   std::optional<std::string> declines();
 
   // Times the prepared call: `repeats` runs, each one's seconds by the worker's clock.
   // Outputs are poisoned once, before the first.  Status as in run.
-  struct Timing { Outcome outcome; std::vector<double> seconds; };
+  struct Timing {
+    Outcome outcome;
+    std::vector<double> seconds;
+  };
   Timing time(std::uint64_t poison, int repeats);
   // The same for memcpy of all input bytes to the outputs' storage (threads of the call).
   Timing time_copy(int repeats);
 
-  int restarts() const;   // how many workers died so far
+  int restarts() const;  // how many workers died so far
 
  private:
   struct State;
@@ -147,7 +158,7 @@ class Worker {
 // Where the worker program and the bundled plugins are: $KARAT_WORKER and $KARAT_PLUGIN_PATH
 // first, then beside the running program, then where `cmake --install` puts them.
 std::filesystem::path worker_program();
-std::vector<std::filesystem::path> bundled_plugins();   // sorted by name
+std::vector<std::filesystem::path> bundled_plugins();  // sorted by name
 // PLUGIN argument of the command line → file: a path, or a bundled name.  Throws LoadError
 // with the bundled names and the nearest one if there is none.
 std::filesystem::path find_plugin(const std::string& argument);

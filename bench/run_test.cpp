@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// Bundled plugins in workers: right ones get a time, broken ones a reason.  Nothing here
+// depends on how fast anything is.
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cmath>
+
+#include "bench/bench.hpp"
+
+namespace karat::bench {
+namespace {
+
+host::Worker worker(const std::string& plugin) {
+  host::Limits limits;
+  limits.call_time = std::chrono::milliseconds(500);
+  return host::Worker(std::string(KARAT_PLUGIN_DIR) + "/" + plugin + ".so", limits);
+}
+
+BenchOptions quick(std::vector<std::string> sizes = {"L1"}, std::vector<int> threads = {1}) {
+  BenchOptions options;
+  options.sizes = std::move(sizes);
+  options.threads = std::move(threads);
+  options.min_seconds = 0.005;
+  return options;
+}
+
+void check_has_time(const Timing& t) {
+  CAPTURE(t.op, t.dtype, t.size, t.threads, t.reason);
+  CHECK(t.verified);
+  CHECK(t.reason.empty());
+  CHECK(t.repetitions >= 5);
+  for (const double d : {t.min_seconds, t.median_seconds, t.max_seconds, t.ns_per_element, t.gb_per_s,
+                         t.copy_seconds, t.ratio_to_copy}) {
+    CHECK(d > 0);
+    CHECK(std::isfinite(d));
+  }
+  CHECK(t.min_seconds <= t.median_seconds);
+  CHECK(t.median_seconds <= t.max_seconds);
+  double elements = 1;
+  for (const std::int64_t extent : t.shape) elements *= static_cast<double>(extent);
+  CHECK(t.ns_per_element * elements == Approx(t.median_seconds * 1e9));
+  CHECK(t.gb_per_s * t.median_seconds * 1e9 == Approx(static_cast<double>(t.bytes)));
+  CHECK(t.ratio_to_copy * t.copy_seconds == Approx(t.median_seconds));
+  CHECK(t.max_ulp >= 0);
+  CHECK(t.max_ulp <= 4);
+}
+
+void check_has_none(const Timing& t, const std::string& reason) {
+  CAPTURE(t.op, t.dtype, t.size, t.threads);
+  CHECK_FALSE(t.verified);
+  CHECK_THAT(t.reason, Catch::Contains(reason));
+  for (const double d : {t.min_seconds, t.median_seconds, t.max_seconds, t.ns_per_element, t.gb_per_s,
+                         t.copy_seconds, t.ratio_to_copy})
+    CHECK(d == 0);
+}
+
+TEST_CASE("a right kernel has a time at each size and thread count") {
+  auto w = worker("template");
+  std::vector<std::string> told;
+  std::size_t sunk = 0;
+  BenchOptions options = quick({"L1", "L2"}, {1, 2});
+  options.progress = [&](const std::string& what, std::size_t done, std::size_t all) {
+    CHECK(done == told.size());
+    CHECK(all == 4);
+    told.push_back(what);
+  };
+  const auto timings = run(w, "template", options, [&](const Timing&) { ++sunk; });
+  REQUIRE(timings.size() == 4);
+  CHECK(sunk == 4);
+  CHECK(told.size() == 4);
+  CHECK(told[0] == "template/relu f32 L1, 1 thread");
+  for (const Timing& t : timings) check_has_time(t);
+  CHECK(timings[0].size == "L1");
+  CHECK(timings[3].size == "L2");
+  CHECK(timings[3].threads == 2);
+  CHECK(timings[3].bytes > timings[0].bytes);
+  CHECK(timings[0].bytes == 8 * static_cast<std::uint64_t>(timings[0].shape[0]));
+}
+
+TEST_CASE("right kernels have a time in every dtype, and along an axis") {
+  auto w = worker("broken/healthy");
+  BenchOptions options = quick();
+  options.op = "s[io][gf]*";  // sigmoid, softmax, softplus
+  const auto timings = run(w, "healthy", options);
+  CHECK(timings.size() == 12);
+  for (const Timing& t : timings) {
+    check_has_time(t);
+    CHECK(t.shape.size() == (t.op == "softmax" ? 2 : 1));
+  }
+}
+
+TEST_CASE("a kernel whose outputs are wrong has no time") {
+  for (const auto& [plugin, reason] :
+       {std::pair{"zeros", "inaccurate: sigmoid(x = "},
+        std::pair{"nan_at_tail", "special_value: sigmoid(x = "},
+        std::pair{"skips_tail", "unwritten: element"}, std::pair{"writes_past_end", "out_of_bounds: "}}) {
+    CAPTURE(plugin);
+    auto w = worker(std::string("broken/") + plugin);
+    const auto timings = run(w, plugin, quick({"L1", "L2"}));
+    REQUIRE(timings.size() == 2);
+    for (const Timing& t : timings) check_has_none(t, reason);
+  }
+}
+
+TEST_CASE("a kernel that crashes has no time, and the next one still has one") {
+  auto w = worker("broken/crashes");
+  const auto timings = run(w, "crashes", quick({"L1", "L2"}));
+  REQUIRE(timings.size() == 2);
+  for (const Timing& t : timings) check_has_none(t, "crashed: ");
+  auto next = worker("template");
+  for (const Timing& t : run(next, "template", quick())) check_has_time(t);
+}
+
+TEST_CASE("a kernel that hangs is waited for once") {
+  auto w = worker("broken/hangs");
+  const auto begin = std::chrono::steady_clock::now();
+  const auto timings = run(w, "hangs", quick({"L1", "L2", "DRAM"}));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+  REQUIRE(timings.size() == 3);
+  for (const Timing& t : timings) check_has_none(t, "hung: ");
+  CHECK(w.restarts() == 1);
+}
+
+TEST_CASE("the level decides who has a time") {
+  auto w = worker("broken/healthy");
+  BenchOptions options = quick();
+  options.op = "sigmoid";
+  options.dtypes = {"f32"};
+  options.level = properties::Level{properties::Level::Rule::max_ulp, 0.25};
+  const auto timings = run(w, "healthy", options);
+  REQUIRE(timings.size() == 1);
+  check_has_none(timings[0], "inaccurate: ");
+}
+
+TEST_CASE("the options choose what runs") {
+  auto w = worker("broken/healthy");
+  BenchOptions options = quick();
+  options.op = "t*";
+  options.dtypes = {"bf16", "f64"};
+  options.takes = [](const host::KernelRow& row) { return row.dtype == 1; };
+  const auto timings = run(w, "healthy", options);
+  REQUIRE(timings.size() == 1);
+  CHECK(timings[0].op == "tanh");
+  CHECK(timings[0].dtype == "f64");
+  options.op = "nothing";
+  CHECK(run(w, "healthy", options).empty());
+}
+
+TEST_CASE("stopping keeps what was timed") {
+  auto w = worker("broken/healthy");
+  BenchOptions options = quick();
+  options.op = "exp";
+  int timed = 0;
+  options.stop = [&] { return timed == 2; };
+  const auto timings = run(w, "healthy", options, [&](const Timing&) { ++timed; });
+  CHECK(timings.size() == 2);
+  for (const Timing& t : timings) check_has_time(t);
+}
+
+TEST_CASE("unknown sizes, dtypes and thread counts are refused before anything runs") {
+  auto w = worker("template");
+  BenchOptions options = quick({"L9"});
+  CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("L9"));
+  options = quick();
+  options.dtypes = {"f23"};
+  CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("f32"));
+  options = quick({"L1"}, {-1});
+  CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("-1"));
+}
+
+}  // namespace
+}  // namespace karat::bench

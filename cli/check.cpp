@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include <tbb/global_control.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "cli/run_check.hpp"
+#include "cli/temporary.hpp"
+#include "reports/report.hpp"
+
+namespace karat::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> plugins;
+  Narrowing narrowing;
+  LevelFlags level;
+  std::string record, report;
+  bool quiet = false;
+};
+
+int check(const Options& options, const std::vector<std::string>& command) {
+  options.narrowing.validate();
+  const TemporaryFile temporary;
+  CheckRun run;
+  run.plugins = resolve(options.plugins);
+  run.narrowing = options.narrowing;
+  run.level = options.level.get();
+  run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
+  run.command = command;
+  const CheckResult result = run_check(run);
+  const std::filesystem::path files[] = {run.record};
+  const reports::Records records = reports::read(files);
+  if (!options.quiet)
+    std::fputs(reports::console_table(records, stdout_is_terminal(), terminal_width()).c_str(), stdout);
+  if (!options.report.empty()) {
+    reports::write_all(records, options.report);
+    std::printf("report: %s\n", (std::filesystem::path(options.report) / "index.html").c_str());
+  }
+  if (result.interrupted) std::fprintf(stderr, "karat: interrupted; what was judged until then is recorded\n");
+  if (result.ran == 0 && result.code == nothing_ran)
+    std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
+  return result.code;
+}
+
+}  // namespace
+
+Command check_command() {
+  return {"check", [](CLI::App& app, std::function<int()>& run) {
+            auto options = std::make_shared<Options>();
+            app.description("Judges kernels: every case of every operator that a back end offers");
+            app.footer(
+                "Examples:\n"
+                "  karat check                                  all bundled back ends\n"
+                "  karat check onednn eigen --dtype f32,bf16\n"
+                "  karat check ./mylib.so --op 'softmax*' --level faithful --record run.jsonl");
+            app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
+            options->narrowing.add_to(app);
+            options->level.add_to(app);
+            app.add_option("--record", options->record, "Write records, one JSON object a line, to FILE")->type_name("FILE.jsonl");
+            app.add_option("--report", options->report, "Write HTML, Markdown, JUnit and JSON into DIR")->type_name("DIR");
+            app.add_flag("--quiet", options->quiet, "No table: the exit code says it");
+            run = [options, &app] {
+              std::vector<std::string> command{"karat", "check"};
+              for (const std::string& p : options->plugins) command.push_back(p);
+              for (const CLI::Option* o : app.get_options())
+                if (o->count() > 0 && !o->get_lnames().empty()) {
+                  command.push_back("--" + o->get_lnames()[0]);
+                  for (const std::string& r : o->results()) command.push_back(r);
+                }
+              return check(*options, command);
+            };
+          }};
+}
+
+}  // namespace karat::cli

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "properties/acceptance.hpp"
+#include "properties/describe.hpp"
+#include "properties/kind.hpp"
+#include "properties/nearest.hpp"
+#include "properties/replay.hpp"
+
+namespace karat::cli {
+namespace {
+
+struct Options {
+  std::string what, dtype = "f32";
+  std::vector<std::string> at;
+};
+
+int explain_verdicts(const std::string& what) {
+  bool any = false;
+  for (const auto& row : properties::kinds)
+    if (what == "verdicts" || row.name == what) {
+      std::printf("%-20s %s\n", std::string(row.name).c_str(), std::string(row.meaning).c_str());
+      any = true;
+    }
+  if (what == "verdicts")
+    std::printf(
+        "\nA kernel passes, fails with one of these kinds, is skipped (it declines every case), or is an\n"
+        "error (the suite could not judge it; never a pass).\n");
+  return any ? conforms : usage;
+}
+
+void explain_row(const Operator& op) {
+  std::printf("%s: %s\n  source   %s\n  %s\n", op.name.c_str(), op.formula.c_str(), op.source.c_str(), op.notes.c_str());
+  for (const InputRow& row : op.inputs)
+    std::printf("  input    %-10s random values dense in [%g, %g]%s\n", row.name.c_str(), row.typical.low, row.typical.high,
+                row.infinities ? "" : ", never infinite");
+  for (const std::string& name : op.outputs) std::printf("  output   %s\n", name.c_str());
+  for (const AttributeRow& row : op.attributes)
+    std::printf("  attribute %-9s standard %g, domain %s\n", row.name.c_str(), row.standard, row.domain.c_str());
+  std::printf("  %s\n", op.independence == Independence::elementwise ? "elementwise: all tensors have one shape"
+                                                                     : "along an axis: slices are independent, all tensors have one shape");
+}
+
+// Every result that a level accepts, as a range of neighbours around the correctly rounded one.
+void explain_accepted(const Question& question, std::size_t element, const Format& f) {
+  const auto [part, place] = properties::unit_of(question, element);
+  const std::size_t at = place;
+  const Unit& the_unit = part;
+  const auto bits = decide([&](int) { return round_nearest(f, answers(the_unit.question)[at].value); });
+  if (!bits) {
+    std::printf("  the rounding is below every quantum, or undecided\n");
+    return;
+  }
+  for (const char* name : {"exact", "faithful", "max-ulp 4"}) {
+    const properties::Level level = *properties::parse_level(name);
+    const auto accepted = [&](std::int64_t n) {
+      const auto j = decide([&](int precision) { return properties::judge(level, f, from_ordinal(f, n), answers(the_unit.question)[at], precision == precision_cap); });
+      return j && j->ok;
+    };
+    const std::int64_t middle = ordinal(f, *bits), top = ordinal(f, f.infinity());
+    std::int64_t low = middle, high = middle;
+    while (low > -top && low > middle - 16 && accepted(low - 1)) --low;
+    while (high < top && high < middle + 16 && accepted(high + 1)) ++high;
+    std::printf("  %-10s accepts %s … %s (%lld values)\n", name, to_text(f, from_ordinal(f, low)).c_str(), to_text(f, from_ordinal(f, high)).c_str(),
+                static_cast<long long>(high - low + 1));
+  }
+}
+
+int explain(const Options& options) {
+  if (const int code = explain_verdicts(options.what); code == conforms) return code;
+  const Operator* op = find_operator(options.what);
+  if (!op) {
+    std::vector<std::string> names = properties::operator_names();
+    names.emplace_back("verdicts");
+    for (const auto& row : properties::kinds) names.emplace_back(row.name);
+    throw UsageError(properties::unknown("operator or verdict", options.what, names));
+  }
+  const Format* f = find_format(options.dtype);
+  if (!f) throw UsageError(properties::unknown("dtype", options.dtype, properties::dtype_names()));
+  explain_row(*op);
+  if (options.at.empty()) return conforms;
+  std::string text;
+  for (const std::string& word : options.at) text += word + " ";
+  Question question;
+  try {
+    question = properties::parse_question(*op, *f, text);
+  } catch (const properties::ReplayError& e) {
+    throw UsageError(e.what());
+  }
+  for (std::size_t i = 0; i < question.inputs[0].values.size(); ++i) {
+    std::string arguments;
+    for (const auto& v : properties::inputs_at(question, i)) arguments += (arguments.empty() ? "" : ", ") + v.name + " = " + v.value;
+    const auto exact = properties::exact_text(question, i, 25);
+    std::printf("\n%s(%s) in %s\n  exact      %s  (%s)\n", op->name.c_str(), arguments.c_str(), std::string(f->name).c_str(), exact.hex.c_str(), exact.decimal.c_str());
+    const auto [part, place] = properties::unit_of(question, i);
+    if (specials(part.question)[place].empty())
+      explain_accepted(question, i, *f);
+    else
+      std::printf("  decided by the operator's row, at every level\n");
+  }
+  return conforms;
+}
+
+}  // namespace
+
+Command explain_command() {
+  return {"explain", [](CLI::App& app, std::function<int()>& run) {
+            auto options = std::make_shared<Options>();
+            app.description("Explains an operator, a verdict, or which results are accepted at an input");
+            app.footer(
+                "Examples:\n"
+                "  karat explain softmax\n"
+                "  karat explain verdicts\n"
+                "  karat explain tanh --at 0x1p-3 --dtype bf16");
+            app.add_option("what", options->what, "An operator, a kind of failure, or `verdicts`")->required()->type_name("NAME");
+            app.add_option("--at", options->at, "Inputs, as for karat eval")->type_name("INPUT");
+            app.add_option("--dtype", options->dtype, "Type of inputs and result (default f32)");
+            run = [options] { return explain(*options); };
+          }};
+}
+
+}  // namespace karat::cli

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "plugins/host/host.hpp"
+#include "plugins/karat_plugin.h"
+#include "reference/operator.hpp"
+
+namespace karat::cli {
+namespace {
+
+struct Options {
+  std::string what = "ops";
+  std::vector<std::string> plugins;
+};
+
+int list_operators() {
+  for (const Operator& op : operators()) {
+    std::string signature;
+    for (const InputRow& row : op.inputs) signature += (signature.empty() ? "" : ", ") + row.name;
+    std::string attributes;
+    for (const AttributeRow& row : op.attributes) attributes += (attributes.empty() ? "  (" : ", ") + row.name;
+    if (!attributes.empty()) attributes += ")";
+    std::printf("%-34s %s → %s%s\n", op.name.c_str(), signature.c_str(), op.outputs[0].c_str(), attributes.c_str());
+    std::printf("    %s    [%s]\n", op.formula.c_str(), op.source.c_str());
+  }
+  std::printf("%zu operators in f64, f32, f16, bf16; `karat explain NAME` says more of one.\n", operators().size());
+  return operators().empty() ? nothing_ran : conforms;
+}
+
+std::string dtype_name(std::int32_t code) {
+  for (const Format& f : formats())
+    if (static_cast<std::int32_t>(f.dtype) == code) return std::string(f.name);
+  return "dtype " + std::to_string(code) + "?";
+}
+
+int list_plugins(const std::vector<std::string>& names, bool kernels) {
+  bool any = false, wrong = false;
+  for (const PluginArgument& argument : resolve(names)) {
+    try {
+      if (!argument.error.empty()) throw host::LoadError(argument.error);
+      const host::Worker worker(argument.file);
+      const host::PluginInfo& info = worker.info();
+      std::printf("%-10s %-12s %3zu kernels  %s\n", argument.name.c_str(), info.version.c_str(), info.kernels.size(), info.description.c_str());
+      for (const std::string& warning : info.warnings) std::printf("    warning: %s\n", warning.c_str());
+      if (kernels)
+        for (const host::KernelRow& row : info.kernels) {
+          std::string can;
+          if (row.has(KARAT_STRIDED)) can += " strided";
+          if (row.has(KARAT_IN_PLACE)) can += " in-place";
+          if (row.has(KARAT_THREAD_SAFE)) can += " thread-safe";
+          if (row.has(KARAT_DETERMINISTIC)) can += " deterministic";
+          if (!row.claim.empty()) can += "  claims " + row.claim;
+          std::printf("    %-34s %-5s %-14s%s\n", row.op.c_str(), dtype_name(row.dtype).c_str(), row.kernel.c_str(), can.c_str());
+        }
+      any = true;
+    } catch (const host::LoadError& e) {
+      std::printf("%-10s cannot be loaded: %s\n", argument.name.c_str(), e.what());
+      wrong = true;
+    }
+  }
+  return exit_code(false, wrong, any);
+}
+
+}  // namespace
+
+Command list_command() {
+  return {"list", [](CLI::App& app, std::function<int()>& run) {
+            auto options = std::make_shared<Options>();
+            app.description("Lists operators, back ends, or kernels");
+            app.footer("Example: karat list kernels onednn");
+            app.add_option("what", options->what, "ops (default), plugins or kernels")->check(CLI::IsMember({"ops", "plugins", "kernels"}));
+            app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
+            run = [options] {
+              if (options->what == "ops") return list_operators();
+              return list_plugins(options->plugins, options->what == "kernels");
+            };
+          }};
+}
+
+}  // namespace karat::cli

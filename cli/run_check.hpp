@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Judges the kernels of several back ends into one record file.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "properties/check.hpp"
+
+namespace karat::cli {
+
+struct CheckRun {
+  std::vector<PluginArgument> plugins;
+  Narrowing narrowing;
+  std::optional<properties::Level> level;
+  std::filesystem::path record;
+  std::vector<std::string> command;
+};
+
+struct CheckResult {
+  int code = nothing_ran;
+  int ran = 0, passed = 0, failed = 0, skipped = 0, errors = 0;
+  bool interrupted = false;
+  std::vector<properties::KernelVerdict> verdicts;
+};
+
+CheckResult run_check(const CheckRun& run);
+
+}  // namespace karat::cli

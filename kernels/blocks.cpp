@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/blocks.hpp"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+
+namespace karat::kernels {
+
+void for_each_part(std::int64_t count, std::int64_t grain, int threads,
+                   const std::function<void(std::int64_t, std::int64_t)>& body) {
+  if (count <= 0) return;
+  const std::int64_t parts = (count - 1) / grain + 1;
+  const auto part = [&](std::int64_t i) { body(i * grain, std::min(count, (i + 1) * grain)); };
+  if (threads <= 1 || parts == 1) {
+    for (std::int64_t i = 0; i < parts; ++i) part(i);
+    return;
+  }
+  tbb::task_arena arena(threads);
+  arena.execute([&] {
+    tbb::parallel_for(
+        tbb::blocked_range<std::int64_t>(0, parts, 1),
+        [&](const tbb::blocked_range<std::int64_t>& range) {
+          for (std::int64_t i = range.begin(); i < range.end(); ++i) part(i);
+        },
+        tbb::simple_partitioner());
+  });
+}
+
+}  // namespace karat::kernels

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/elementwise.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/blocks.hpp"
+#include "kernels/call.hpp"
+#include "kernels/convert.hpp"
+
+namespace karat::kernels {
+namespace {
+
+// Elements of a block: its inputs and output as doubles fill a third of a first-level cache.
+constexpr std::size_t kBlock = 512;
+static_assert(kBlock % kLaneGroup == 0);
+// Elements that are worth a task of their own; fewer stay on the calling thread.
+constexpr std::int64_t kGrain = 32 * kBlock;
+
+class Run {
+ public:
+  Run(const Call& call, int inputs, LaneFunction lanes)
+      : call_(call), inputs_(inputs), lanes_(lanes), layout_(layout_of(*call.call)) {
+    for (int t = 0; t <= inputs; ++t) {
+      data_[t] = static_cast<std::byte*>(call.call->tensors[t]->data);
+      all_contiguous_ = all_contiguous_ && layout_.contiguous(t);
+    }
+  }
+
+  std::int64_t count() const { return layout_.count; }
+
+  void part(std::int64_t begin, std::int64_t end) {
+    const bool direct = all_contiguous_ && call_.dtype == KARAT_F64;
+    if (direct) {
+      const std::int64_t whole = begin + (end - begin) / kLaneGroup * kLaneGroup;
+      if (whole > begin) in_memory(begin, static_cast<std::size_t>(whole - begin));
+      begin = whole;
+    }
+    std::array<Cursor, kMaxTensors> cursors{Cursor(layout_, 0, begin),
+                                            Cursor(layout_, std::min(1, inputs_), begin),
+                                            Cursor(layout_, inputs_, begin)};
+    for (; begin < end; begin += kBlock)
+      block(begin, static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - begin)), cursors);
+  }
+
+ private:
+  std::byte* at(int tensor, std::int64_t element) const {
+    return data_[tensor] + element * static_cast<std::int64_t>(element_size(call_.dtype));
+  }
+
+  void in_memory(std::int64_t begin, std::size_t n) const {
+    LaneCall lanes{{}, reinterpret_cast<double*>(at(inputs_, begin)), n, call_.attributes.data()};
+    for (int t = 0; t < inputs_; ++t) lanes.in[t] = reinterpret_cast<const double*>(at(t, begin));
+    lanes_(lanes);
+  }
+
+  void block(std::int64_t begin, std::size_t n, std::array<Cursor, kMaxTensors>& cursors) const {
+    alignas(64) double buffer[kMaxTensors][kBlock];
+    alignas(64) std::byte raw[kBlock * sizeof(double)];
+    const std::size_t padded = (n + kLaneGroup - 1) / kLaneGroup * kLaneGroup;
+    const std::size_t size = element_size(call_.dtype);
+    for (int t = 0; t < inputs_; ++t) {
+      const void* source = at(t, begin);
+      if (!layout_.contiguous(t)) {
+        walk(cursors[t], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
+          gather(at(t, offset), step, run, size, raw + done * size);
+        });
+        source = raw;
+      }
+      widen(call_.dtype, source, n, buffer[t]);
+      std::fill(buffer[t] + n, buffer[t] + padded, 1.0);
+    }
+    lanes_({{buffer[0], buffer[1]}, buffer[inputs_], padded, call_.attributes.data()});
+    if (layout_.contiguous(inputs_)) return narrow(call_.dtype, buffer[inputs_], n, at(inputs_, begin));
+    narrow(call_.dtype, buffer[inputs_], n, raw);
+    walk(cursors[2], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
+      scatter(raw + done * size, run, size, at(inputs_, offset), step);
+    });
+  }
+
+  template <class Body>
+  static void walk(Cursor& cursor, std::size_t n, const Body& body) {
+    for (std::size_t done = 0; done < n;) {
+      const std::size_t run = std::min<std::size_t>(n - done, static_cast<std::size_t>(cursor.run()));
+      body(done, cursor.offset(), run, cursor.step());
+      cursor.advance(static_cast<std::int64_t>(run));
+      done += run;
+    }
+  }
+
+  const Call& call_;
+  int inputs_;
+  LaneFunction lanes_;
+  Layout layout_;
+  std::array<std::byte*, kMaxTensors> data_{};
+  bool all_contiguous_ = true;
+};
+
+}  // namespace
+
+void Elementwise::run(const Call& call) const {
+  Run run(call, description().inputs, call.dtype == KARAT_F64 ? full_ : narrow_);
+  for_each_part(run.count(), kGrain, call.call->threads,
+                [&](std::int64_t begin, std::int64_t end) { run.part(begin, end); });
+}
+
+}  // namespace karat::kernels

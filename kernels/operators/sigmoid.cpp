@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// sigmoid:                       y = 1/(1 + e^-x)
+// sigmoid_backward:              dx = dy·z/(1 + z)², z = e^-|x|: 1 - σ without cancellation
+// sigmoid_backward_from_output:  dx = dy·y·(1 - y)
+//
+// Method: z = 2^k·(hi + lo) to 56 bits; 1/(1 + z) for x ≥ 0, z/(1 + z) below, the factor 2^k
+// last, so that tails stay exact down to the subnormals.  Bound in double: 1.6 ulp forward,
+// 2.2 backward, 2 from the output; f32, f16 and bf16 round that once more.
+#include "kernels/elementwise.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/operators/sigmoid.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "kernels/elementary-inl.h"
+#include "kernels/map-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace karat::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+HWY_INLINE V Sigmoid(V x) {
+  const Factor y = Logistic(AtLeast(x, Num(-1400)), Num(0));
+  return Scale2(y.q, y.k);
+}
+
+HWY_INLINE V Backward(V dy, V x) { return TimesFactor(dy, LogisticSlope(x, Num(0))); }
+HWY_INLINE V BackwardNarrow(V dy, V x) { return TimesFactorNarrow(dy, LogisticSlope(x, Num(0))); }
+
+HWY_INLINE V FromOutput(V dy, V y) { return Product(dy, y, hn::Sub(Num(1), y)); }
+HWY_INLINE V FromOutputNarrow(V dy, V y) { return hn::Mul(hn::Mul(dy, y), hn::Sub(Num(1), y)); }
+
+void SigmoidLanes(const LaneCall& call) { Map<Sigmoid>(call); }
+void BackwardLanes(const LaneCall& call) { Map<Backward>(call); }
+void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }
+void FromOutputLanes(const LaneCall& call) { Map<FromOutput>(call); }
+void FromOutputNarrowLanes(const LaneCall& call) { Map<FromOutputNarrow>(call); }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace karat::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace karat::kernels {
+namespace {
+
+HWY_EXPORT(SigmoidLanes);
+HWY_EXPORT(BackwardLanes);
+HWY_EXPORT(BackwardNarrowLanes);
+HWY_EXPORT(FromOutputLanes);
+HWY_EXPORT(FromOutputNarrowLanes);
+
+const Elementwise row({.op = "sigmoid", .kernel = "exp_ratio", .claim_narrow = "faithful"},
+                      [](const LaneCall& call) {
+                        HWY_DYNAMIC_DISPATCH(SigmoidLanes)
+                        (call);
+                      });
+
+const Elementwise backward(
+    {.op = "sigmoid_backward", .kernel = "exp_ratio", .inputs = 2, .claim_narrow = "faithful"},
+    [](const LaneCall& call) {
+      HWY_DYNAMIC_DISPATCH(BackwardLanes)
+      (call);
+    },
+    [](const LaneCall& call) {
+      HWY_DYNAMIC_DISPATCH(BackwardNarrowLanes)
+      (call);
+    });
+
+const Elementwise from_output(
+    {.op = "sigmoid_backward_from_output", .kernel = "product", .inputs = 2, .claim_narrow = "faithful"},
+    [](const LaneCall& call) {
+      HWY_DYNAMIC_DISPATCH(FromOutputLanes)
+      (call);
+    },
+    [](const LaneCall& call) {
+      HWY_DYNAMIC_DISPATCH(FromOutputNarrowLanes)
+      (call);
+    });
+
+}  // namespace
+}  // namespace karat::kernels
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/rows.hpp"
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "kernels/call.hpp"
+#include "kernels/operator.hpp"
+
+namespace karat::kernels {
+namespace {
+
+std::vector<const Operator*>& operators() {
+  static std::vector<const Operator*> all;
+  return all;
+}
+
+const Operator& operator_of(const karat_kernel* self) { return *static_cast<const Operator*>(self->user); }
+
+std::int32_t supports(const karat_kernel* self, const karat_call* call, const char** reason) {
+  Call parsed{};
+  const char* why = instruction_set() == nullptr
+                        ? "KARAT_ISA names an instruction set that this processor or build does not have"
+                        : read_call(operator_of(self).description(), self->dtype, *call, parsed);
+  if (why != nullptr && reason != nullptr) *reason = why;
+  return why == nullptr;
+}
+
+std::int32_t run(const karat_kernel* self, const karat_call* call) try {
+  Call parsed{};
+  if (instruction_set() == nullptr ||
+      read_call(operator_of(self).description(), self->dtype, *call, parsed) != nullptr)
+    return KARAT_FAILED;
+  operator_of(self).run(parsed);
+  return KARAT_OK;
+} catch (const std::bad_alloc&) {
+  return KARAT_OUT_OF_MEMORY;
+} catch (...) {
+  return KARAT_FAILED;
+}
+
+std::vector<karat_kernel> make_rows() {
+  std::vector<karat_kernel> rows;
+  for (const Operator* op : operators()) {
+    const Description& about = op->description();
+    for (const std::int32_t dtype : {KARAT_F64, KARAT_F32, KARAT_F16, KARAT_BF16}) {
+      karat_kernel row{};
+      row.struct_size = sizeof row;
+      row.op = about.op;
+      row.kernel = about.kernel;
+      row.dtype = dtype;
+      row.capabilities = KARAT_STRIDED | KARAT_IN_PLACE | KARAT_THREAD_SAFE | KARAT_DETERMINISTIC;
+      row.claim = dtype == KARAT_F64 ? about.claim_f64 : about.claim_narrow;
+      row.user = const_cast<Operator*>(op);
+      row.supports = supports;
+      row.run = run;
+      rows.push_back(row);
+    }
+  }
+  // Static objects of different files are constructed in no particular order.
+  std::sort(rows.begin(), rows.end(), [](const karat_kernel& a, const karat_kernel& b) {
+    const int order = std::strcmp(a.op, b.op);
+    return order != 0 ? order < 0 : a.dtype < b.dtype;
+  });
+  return rows;
+}
+
+const char* choose_instruction_set() {
+  std::int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
+  if (const char* wanted = std::getenv("KARAT_ISA"); wanted != nullptr && *wanted != '\0') {
+    std::int64_t named = 0;
+    for (std::int64_t rest = usable; rest != 0; rest &= rest - 1) {
+      const std::int64_t target = rest & -rest;
+      if (std::string_view(hwy::TargetName(target)) == wanted) named = target;
+    }
+    if (named == 0) return nullptr;
+    hwy::DisableTargets(~named);
+    usable = named;
+  }
+  return hwy::TargetName(usable & -usable);  // a better target has a lower bit
+}
+
+}  // namespace
+
+Operator::Operator(const Description& description) : description_(description) {
+  operators().push_back(this);
+}
+
+std::span<const karat_kernel> rows() {
+  static const std::vector<karat_kernel> all = make_rows();
+  return all;
+}
+
+const char* instruction_set() {
+  static const char* const chosen = choose_instruction_set();
+  return chosen;
+}
+
+}  // namespace karat::kernels

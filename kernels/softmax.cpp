@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "kernels/softmax.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/softmax.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "kernels/softmax-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace karat::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+Sum SumOfExpsLanes(const double* x, size_t count, double max, double exponent) {
+  return SumOfExps(x, count, max, exponent);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace karat::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace karat::kernels {
+
+HWY_EXPORT(SumOfExpsLanes);
+
+RowMaximum find_row_maximum(const Row& row, int tensor) {
+  RowMaximum result{.peak = find_peak(row, tensor)};
+  if (result.valid() && std::isfinite(result.peak.second)) {
+    const double difference = std::max(-3000.0, result.peak.second - result.peak.max);
+    result.exponent = std::nearbyint(difference * constants::kLog2E);
+  }
+  return result;
+}
+
+Sum sum_of_others(const Row& row, int tensor, const RowMaximum& maximum) {
+  return row.reduce(
+      Sum{},
+      [&](const Chunk& chunk) {
+        alignas(64) double x[kChunk];
+        read_without(row, tensor, chunk, maximum.peak.index, x);
+        return HWY_DYNAMIC_DISPATCH(SumOfExpsLanes)(x, chunk.padded(), maximum.peak.max, maximum.exponent);
+      },
+      std::plus());
+}
+
+}  // namespace karat::kernels
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What is known of a row before softmax, log_softmax and their gradients are written.
+#pragma once
+
+#include <functional>
+
+#include "kernels/rowwise.hpp"
+
+namespace karat::kernels {
+
+struct RowMaximum {
+  Peak peak;
+  double exponent = 0;  // of the second largest e^(x_j - max): a scale for the sum of the others
+  // NaN where the row has no softmax: nothing finite in it, or +∞.
+  bool valid() const { return std::isfinite(peak.max); }
+};
+
+// Two sums over a row.
+struct Sums {
+  Sum s, t;
+};
+
+inline Sums operator+(const Sums& a, const Sums& b) { return {a.s + b.s, a.t + b.t}; }
+
+RowMaximum find_row_maximum(const Row& row, int tensor);
+
+// Σ_{j ≠ i*} e^(x_j - max), divided by 2^maximum.exponent.
+Sum sum_of_others(const Row& row, int tensor, const RowMaximum& maximum);
+
+}  // namespace karat::kernels

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What a worker does with a mapped call: ask, run, time.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "plugins/karat_plugin.h"
+#include "plugins/worker/mapped_call.hpp"
+#include "plugins/worker/wire.hpp"
+
+namespace karat::worker {
+
+struct Result {
+  wire::Answer answer = wire::Answer::ok;
+  std::string detail;
+  std::string fp_change;
+  std::vector<double> seconds;  // one a repetition
+};
+
+// Asks supports() alone: ok or declined.
+Result ask(const karat_kernel& kernel, MappedCall& call, wire::StatusPage& page);
+
+// supports, scratch_bytes, and `repeats` times run; in-out storage is restored before each
+// repetition but the first.  Never throws.
+Result run(const karat_kernel& kernel, MappedCall& call, int repeats, std::size_t memory_limit,
+           wire::StatusPage& page);
+
+// Copies all input bytes to the outputs' storage, `repeats` times, on the call's threads.
+Result copy(MappedCall& call, int repeats, wire::StatusPage& page);
+
+}  // namespace karat::worker

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "properties/acceptance.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace karat::properties {
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+// The exact values for which a result is right.  No end: unbounded on that side.
+struct Interval {
+  std::optional<Enclosure> low, high;
+  bool closed = false;
+};
+
+// Yes, no, or neither at this precision.
+std::optional<bool> lies_in(const Answer& y, const Interval& interval) {
+  const auto& [low, high, closed] = interval;
+  if (low && (closed ? y.certainly_below(*low) : y.certainly_at_most(*low))) return false;
+  if (high && (closed ? y.certainly_above(*high) : y.certainly_at_least(*high))) return false;
+  const bool above = !low || (closed ? y.certainly_at_least(*low) : y.certainly_above(*low));
+  const bool below = !high || (closed ? y.certainly_at_most(*high) : y.certainly_below(*high));
+  if (above && below) return true;
+  return std::nullopt;
+}
+
+// The value at a position on the line of the format; one beyond the largest finite number
+// stands 2^(e_max+1), where the next number would be.
+Enclosure at(const Format& f, std::int64_t position) {
+  const std::int64_t top = ordinal(f, f.infinity());
+  if (position == top) return ldexp(Enclosure(1), f.e_max + 1);
+  if (position == -top) return -ldexp(Enclosure(1), f.e_max + 1);
+  return {f, from_ordinal(f, position)};
+}
+
+// Exact values that round to `got`.
+Interval rounds_to(const Format& f, Bits got) {
+  const std::int64_t n = ordinal(f, got), top = ordinal(f, f.infinity());
+  const auto middle = [&](std::int64_t a) { return ldexp(at(f, a) + at(f, a + 1), -1); };
+  Interval interval;
+  if (n > -top) interval.low = middle(n - 1);
+  if (n < top) interval.high = middle(n);
+  interval.closed = (got & 1) == 0;  // ties go to even
+  return interval;
+}
+
+// Exact values of which `got` is RD or RU: strictly between its neighbours.
+Interval neighbours(const Format& f, Bits got) {
+  const std::int64_t n = ordinal(f, got), top = ordinal(f, f.infinity());
+  Interval interval;
+  if (n > -(top - 1)) interval.low = at(f, n - 1);
+  if (n < top - 1) interval.high = at(f, n + 1);
+  return interval;
+}
+
+// ⌊log2|y|⌋ at the lower and upper end of |y|, not below that of the smallest normal number.
+std::pair<long, long> binades(const Format& f, const Answer& y) {
+  const auto exponent = [&](const Truncated& t) {
+    const std::int64_t e = t.significand == 0 ? f.e_min : t.exponent + 63;
+    return static_cast<long>(std::clamp<std::int64_t>(e, f.e_min, std::int64_t{1} << 30));
+  };
+  const Truncated a = y.value.lower(), b = y.value.upper();
+  const bool straddles = a.negative != b.negative || a.significand == 0 || b.significand == 0;
+  const long ea = exponent(a), eb = exponent(b);
+  return {straddles ? f.e_min : std::min(ea, eb), std::max(ea, eb)};
+}
+
+std::optional<bool> within_ulps(const Format& f, double ulps, Bits got, const Answer& y) {
+  if (!y.value.is_bounded()) return std::nullopt;
+  // An infinite result stands for 2^(e_max+1), and is right for everything beyond.
+  const Enclosure g = at(f, ordinal(f, got));
+  if (is_infinite(f, got) && (is_negative(f, got) ? y.certainly_at_most(g) : y.certainly_at_least(g)))
+    return true;
+  const auto [low, high] = binades(f, y);
+  const Enclosure error = abs(g - y.value);
+  const Enclosure allowed(ulps);
+  if (error.certainly_at_most(ldexp(allowed, low - f.fraction_bits()))) return true;
+  if (ldexp(allowed, high - f.fraction_bits()).certainly_below(error)) return false;
+  return std::nullopt;
+}
+
+double ulps_between(const Format& f, Bits got, const Answer& y) {
+  const auto [low, high] = binades(f, y);
+  return ldexp(abs(at(f, ordinal(f, got)) - y.value), f.fraction_bits() - high).midpoint();
+}
+
+}  // namespace
+
+std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact,
+                               bool last) {
+  Judgement j;
+  if (is_nan(f, got)) {
+    j.kind = Kind::special_value;
+    j.ulps = not_a_number;
+    return j;
+  }
+  const std::optional<bool> rounded = lies_in(exact, rounds_to(f, got));
+  std::optional<bool> accepted;
+  switch (level.rule) {
+    case Level::Rule::exact:
+      accepted = rounded;
+      break;
+    case Level::Rule::faithful:
+      accepted = lies_in(exact, neighbours(f, got));
+      break;
+    case Level::Rule::max_ulp:
+      accepted = within_ulps(f, level.ulps, got, exact);
+      break;
+  }
+  if (!last && (!accepted || !rounded)) return std::nullopt;
+  if (!accepted && !exact.value.is_bounded()) {
+    j.error = true;
+    return j;
+  }
+  j.undecided = !accepted;
+  j.ok = accepted.value_or(true);
+  j.rounded = rounded.value_or(false);
+  j.ulps = exact.value.is_bounded() ? ulps_between(f, got, exact) : 0;
+  if (is_infinite(f, got)) j.ulps = j.ok ? 0 : not_a_number;
+  if (!j.ok) {
+    // A difference in class: an infinity for a number that does not overflow, or the reverse.
+    const Interval overflow = rounds_to(f, is_negative(f, got) ? f.infinity() | f.sign_mask() : f.infinity());
+    const bool overflows = lies_in(exact, overflow).value_or(false);
+    if (is_infinite(f, got) != overflows) j.kind = Kind::special_value;
+  } else if (is_zero(f, got)) {
+    const int sign = exact.sign();
+    const bool wrong_sign = sign != 0 && (sign < 0) != is_negative(f, got);
+    if (wrong_sign && level.rule == Level::Rule::exact) {
+      j.ok = false;
+      j.kind = Kind::special_value;
+    } else if (wrong_sign) {
+      j.policy = "sign_of_zero";
+    }
+  }
+  return j;
+}
+
+Judgement judge_special(const Format& f, Bits got, const Specials& right) {
+  Judgement j;
+  j.kind = Kind::special_value;
+  for (const Special& s : right) {
+    if (s.unjudged) {
+      j.ok = true;
+      j.policy = "not_judged";
+    } else if (std::isnan(s.value)) {
+      j.ok = is_nan(f, got);
+      j.policy = s.policy;
+    } else {
+      const auto bits = exact_bits(f, s.value);
+      j.ok = bits && got == *bits;
+      j.policy = s.policy;
+    }
+    if (j.ok) break;
+  }
+  if (!j.ok) j.policy = nullptr;
+  j.rounded = j.ok;
+  j.ulps = j.ok ? 0 : not_a_number;
+  return j;
+}
+
+std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
+  const Format& f = *unit.question.format;
+  const std::vector<Specials> by_row = specials(unit.question);
+  std::vector<Judgement> result(got.size());
+  std::vector<std::size_t> pending;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (by_row[i].empty()) {
+      pending.push_back(i);
+      result[i].error = true;  // until it is judged
+    } else {
+      result[i] = judge_special(f, got[i], by_row[i]);
+    }
+  }
+  if (pending.empty()) return result;
+  decide([&](int bits) -> std::optional<bool> {
+    const std::vector<Answer> exact = answers(unit.question);
+    std::erase_if(pending, [&](std::size_t i) {
+      const auto j = judge(level, f, got[i], exact[i], bits == precision_cap);
+      if (j) result[i] = *j;
+      return j.has_value();
+    });
+    if (pending.empty()) return true;
+    return std::nullopt;
+  });
+  return result;
+}
+
+}  // namespace karat::properties

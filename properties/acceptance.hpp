@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Whether one output element conforms.  A result `got` is accepted by a level if the exact
+// value lies in a certain interval around it; the enclosure of the exact value decides that.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "properties/kind.hpp"
+#include "properties/level.hpp"
+#include "reference/exact.hpp"
+
+namespace karat::properties {
+
+struct Judgement {
+  bool ok = false;
+  bool error = false;            // the suite could not judge it: never a pass
+  bool undecided = false;        // the precision cap left both answers possible; then ok
+  bool rounded = false;          // correctly rounded
+  Kind kind = Kind::inaccurate;  // if not ok
+  double ulps = 0;               // |got − y| / ulp(y); NaN where a class differs
+  const char* policy = nullptr;  // accepted under this policy only
+};
+
+// nullopt: the precision does not decide.  With `last` (the cap) every answer is final.
+std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact, bool last);
+
+// A result whose right values the row lists.
+Judgement judge_special(const Format& f, Bits got, const Specials& right);
+
+// All elements of a unit, at whatever precision each needs.
+std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level);
+
+}  // namespace karat::properties

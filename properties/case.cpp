@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "properties/case.hpp"
+
+#include "plugins/karat_plugin.h"
+
+namespace karat::properties {
+
+static_assert(static_cast<int>(Dtype::f64) == KARAT_F64 && static_cast<int>(Dtype::f32) == KARAT_F32 &&
+              static_cast<int>(Dtype::f16) == KARAT_F16 && static_cast<int>(Dtype::bf16) == KARAT_BF16);
+
+std::vector<std::int64_t> strides_of(const Shape& shape, const Layout& layout, bool output) {
+  std::vector<std::int64_t> strides;
+  if (layout.column_major) {
+    std::int64_t step = 1;
+    for (const std::int64_t extent : shape) {
+      strides.push_back(step);
+      step *= extent > 0 ? extent : 1;
+    }
+  } else {
+    strides = dense_strides(shape);
+  }
+  for (std::int64_t& s : strides) s *= output ? layout.output_gap : layout.input_gap;
+  return strides;
+}
+
+std::vector<std::size_t> storage_indices(const Shape& shape, const std::vector<std::int64_t>& strides) {
+  std::vector<std::size_t> indices;
+  const std::int64_t count = element_count(shape);
+  indices.reserve(static_cast<std::size_t>(count));
+  Shape position(shape.size(), 0);
+  std::int64_t at = 0;
+  for (std::int64_t n = 0; n < count; ++n) {
+    indices.push_back(static_cast<std::size_t>(at));
+    for (std::size_t d = shape.size(); d-- > 0;) {
+      at += strides[d];
+      if (++position[d] < shape[d]) break;
+      at -= strides[d] * shape[d];
+      position[d] = 0;
+    }
+  }
+  return indices;
+}
+
+host::CallSpec call_spec(const Case& c, int kernel) {
+  host::CallSpec spec;
+  spec.kernel = kernel;
+  spec.threads = c.layout.threads;
+  const auto dtype = static_cast<std::int32_t>(c.question.format->dtype);
+  const Operator& op = *c.question.op;
+  for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+    const Shape& shape = c.question.inputs[t].shape;
+    spec.tensors.push_back({op.inputs[t].name, KARAT_INPUT, dtype, shape, strides_of(shape, c.layout, false),
+                            c.layout.placement});
+    spec.in_place.push_back(-1);
+  }
+  const Shape& shape = c.question.inputs[0].shape;
+  spec.tensors.push_back({op.outputs[0], KARAT_OUTPUT, dtype, shape,
+                          strides_of(shape, c.layout, !c.layout.in_place), c.layout.placement});
+  spec.in_place.push_back(c.layout.in_place ? static_cast<int>(op.inputs.size()) - 1 : -1);
+  for (const AttributeRow& row : op.attributes) {
+    host::AttributeSpec a;
+    a.name = row.name;
+    if (row.kind == AttributeRow::Kind::integer) {
+      a.kind = KARAT_INTEGER;
+      a.integer = c.question.attributes.integer(row.name);
+    } else {
+      a.kind = KARAT_NUMBER;
+      a.number = c.question.attributes.number(row.name);
+    }
+    spec.attributes.push_back(a);
+  }
+  return spec;
+}
+
+}  // namespace karat::properties

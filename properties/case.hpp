@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// One call as it is tried: a question, and how its tensors lie in memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "plugins/host/host.hpp"
+#include "reference/exact.hpp"
+
+namespace karat::properties {
+
+struct Layout {
+  host::Placement placement;   // of every tensor
+  std::int64_t input_gap = 1;  // stride of the innermost dimension, in elements
+  std::int64_t output_gap = 1;
+  bool column_major = false;  // first dimension innermost
+  int threads = 1;
+  bool in_place = false;  // the output lies in the last input's storage
+
+  bool dense() const { return input_gap == 1 && output_gap == 1 && !column_major; }
+};
+
+struct Case {
+  Question question;
+  Layout layout;
+  std::size_t focus = 0;  // the output element that failed, where one did: shrinking starts there
+};
+
+std::vector<std::int64_t> strides_of(const Shape& shape, const Layout& layout, bool output);
+// Storage index of each element, in row-major order of the elements.
+std::vector<std::size_t> storage_indices(const Shape& shape, const std::vector<std::int64_t>& strides);
+
+host::CallSpec call_spec(const Case& c, int kernel);
+
+}  // namespace karat::properties

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "properties/judge.hpp"
+
+#include <tbb/blocked_range.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_scheduler_observer.h>
+
+#include <cstring>
+#include <string>
+#include <unordered_map>
+
+#include "reference/numbers/precision.hpp"
+
+namespace karat::properties {
+namespace {
+
+// MPFR and FLINT cache constants in each thread; TBB's threads free them when they leave.
+class FreeCaches : public tbb::task_scheduler_observer {
+ public:
+  FreeCaches() { observe(true); }
+  ~FreeCaches() override { observe(false); }
+  void on_scheduler_exit(bool is_worker) override {
+    if (is_worker) NumberCaches{};
+  }
+};
+
+void append(std::string& key, const void* data, std::size_t bytes) {
+  key.append(static_cast<const char*>(data), bytes);
+}
+
+// What a judgement depends on: attributes, inputs and result of one unit.
+std::string key_of(const std::string& attributes, const Unit& unit, std::span<const Bits> got) {
+  std::string key = attributes;
+  for (const Tensor<Bits>& tensor : unit.question.inputs)
+    append(key, tensor.values.data(), tensor.values.size() * sizeof(Bits));
+  append(key, got.data(), got.size() * sizeof(Bits));
+  return key;
+}
+
+std::string text_of(const Attributes& attributes) {
+  std::string text;
+  for (const auto& [name, value] : attributes.values) {
+    if (name == "axis") continue;  // units lie along axis 0
+    text += name;
+    if (const auto* number = std::get_if<double>(&value)) append(text, number, sizeof *number);
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) append(text, integer, sizeof *integer);
+  }
+  return text;
+}
+
+}  // namespace
+
+struct Judge::Memory {
+  std::unordered_map<std::string, std::vector<Judgement>> known;
+  static constexpr std::size_t limit = std::size_t{1} << 19;  // units
+};
+
+Judge::Judge(Level level) : level_(level), memory_(std::make_unique<Memory>()) {}
+Judge::~Judge() = default;
+Judge::Judge(Judge&&) noexcept = default;
+
+std::vector<Judgement> Judge::operator()(const Question& question, std::span<const Bits> got) {
+  static FreeCaches free_caches;
+  std::vector<Judgement> result(got.size());
+  const std::size_t count = unit_count(question);
+  const std::string attributes = text_of(question.attributes);
+  if (memory_->known.size() > Memory::limit) memory_->known.clear();
+
+  struct Task {
+    Unit unit;
+    std::vector<Bits> got;
+    std::vector<Judgement>* answer;
+  };
+  std::vector<Task> tasks;
+  std::vector<std::pair<std::vector<std::size_t>, const std::vector<Judgement>*>> places;
+  places.reserve(count);
+  for (std::size_t u = 0; u < count; ++u) {
+    Unit part = unit(question, u);
+    std::vector<Bits> results;
+    for (const std::size_t i : part.outputs) results.push_back(got[i]);
+    const auto [entry, fresh] = memory_->known.try_emplace(key_of(attributes, part, results));
+    places.emplace_back(part.outputs, &entry->second);
+    if (fresh) tasks.push_back({std::move(part), std::move(results), &entry->second});
+  }
+  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, tasks.size(), 16), [&](const auto& range) {
+    for (std::size_t t = range.begin(); t < range.end(); ++t)
+      *tasks[t].answer = judge_unit(tasks[t].unit, tasks[t].got, level_);
+  });
+  for (const auto& [outputs, answer] : places)
+    for (std::size_t k = 0; k < outputs.size(); ++k) result[outputs[k]] = (*answer)[k];
+  return result;
+}
+
+}  // namespace karat::properties

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "properties/level.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace karat::properties {
+
+std::string to_text(const Level& level) {
+  switch (level.rule) {
+    case Level::Rule::exact:
+      return "exact";
+    case Level::Rule::faithful:
+      return "faithful";
+    case Level::Rule::max_ulp:
+      break;
+  }
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, level.ulps).ptr;
+  return "max-ulp " + std::string(digits, end);
+}
+
+std::optional<Level> parse_level(std::string_view text) {
+  if (text == "exact") return Level{Level::Rule::exact, 0};
+  if (text == "faithful") return Level{Level::Rule::faithful, 0};
+  constexpr std::string_view prefix = "max-ulp";
+  if (!text.starts_with(prefix) || text.size() < prefix.size() + 2) return std::nullopt;
+  if (text[prefix.size()] != ' ' && text[prefix.size()] != '=') return std::nullopt;
+  const std::string_view number = text.substr(prefix.size() + 1);
+  double ulps = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ulps);
+  if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
+  if (!(std::isfinite(ulps) && ulps >= 0)) return std::nullopt;
+  return Level{Level::Rule::max_ulp, ulps};
+}
+
+Level stricter(const Level& a, const Level& b) {
+  if (a.rule != b.rule) return a.rule < b.rule ? a : b;
+  return a.ulps <= b.ulps ? a : b;
+}
+
+}  // namespace karat::properties

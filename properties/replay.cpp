@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+#include "properties/replay.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "properties/nearest.hpp"
+
+namespace karat::properties {
+namespace {
+
+// Nobody types more; a line that asks for more is a mistake.
+constexpr std::int64_t most_elements = std::int64_t{1} << 24;
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == ' ' || text[i] == '\t' || text[i] == '\n') {
+      ++i;
+      continue;
+    }
+    const std::size_t end = text.find_first_of(" \t\n", i);
+    words.push_back(text.substr(i, end - i));
+    i = end == std::string_view::npos ? text.size() : end;
+  }
+  return words;
+}
+
+[[noreturn]] void refuse(std::string_view word, const std::string& expected) {
+  std::string shown(word.substr(0, 60));
+  if (word.size() > 60) shown += "…";
+  throw ReplayError("'" + shown + "': expected " + expected);
+}
+
+std::int64_t integer(std::string_view text, std::string_view word, const std::string& expected) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) refuse(word, expected);
+  return value;
+}
+
+// A value must be representable as it stands, or a decimal that is rounded once.
+Bits value(std::string_view text, const Format& f, std::string_view word) {
+  const auto bits = parse(f, text);
+  if (!bits)
+    refuse(word, "a number (0x1.8p+3, 12, 1e-3, inf, nan), got '" + std::string(text.substr(0, 40)) + "'");
+  const bool hex = text.find("0x") != std::string_view::npos && !text.starts_with("nan");
+  if (hex && is_finite(f, *bits)) {
+    const auto wide = parse(format(Dtype::f64), text);
+    if (!wide || to_double(f, *bits) != to_double(format(Dtype::f64), *wide))
+      refuse(word, "a value of " + std::string(f.name) + "; the nearest to " +
+                       std::string(text.substr(0, 40)) + " is " + to_text(f, *bits));
+  }
+  return *bits;
+}
+
+std::vector<Bits> values(std::string_view text, const Format& f, std::string_view word) {
+  std::vector<Bits> list;
+  const bool bracketed = text.starts_with('[');
+  if (bracketed) {
+    if (!text.ends_with(']') || text.size() < 2) refuse(word, "a list that ends in ']'");
+    text = text.substr(1, text.size() - 2);
+    if (text.empty()) return list;
+  }
+  while (true) {
+    const std::size_t comma = text.find(',');
+    std::string_view item = text.substr(0, comma);
+    std::int64_t count = 1;
+    if (const std::size_t star = item.find('*'); star != std::string_view::npos) {
+      count = integer(item.substr(star + 1), word, "a repetition such as 0x1p+0*5");
+      item = item.substr(0, star);
+    }
+    if (count < 1 || count > most_elements - static_cast<std::int64_t>(list.size()))
+      refuse(word, "at most " + std::to_string(most_elements) + " elements");
+    list.insert(list.end(), static_cast<std::size_t>(count), value(item, f, word));
+    if (comma == std::string_view::npos) return list;
+    if (!bracketed) refuse(word, "one value, or a list in brackets");
+    text = text.substr(comma + 1);
+  }
+}
+
+Shape shape_of(std::string_view text, std::string_view word) {
+  Shape shape;
+  if (text == "scalar") return shape;
+  std::int64_t total = 1;
+  while (true) {
+    const std::size_t x = text.find('x');
+    const std::int64_t extent = integer(text.substr(0, x), word, "a shape such as 2x3, or scalar");
+    if (extent < 0 || extent > most_elements)
+      refuse(word, "extents from 0 to " + std::to_string(most_elements));
+    shape.push_back(extent);
+    total *= extent > 0 ? extent : 1;
+    if (total > most_elements || shape.size() > 16)
+      refuse(word, "at most 16 dimensions and " + std::to_string(most_elements) + " elements");
+    if (x == std::string_view::npos) return shape;
+    text = text.substr(x + 1);
+  }
+}
+
+std::string names_of(const Operator& op) {
+  std::string names;
+  for (const InputRow& row : op.inputs) names += (names.empty() ? "" : ", ") + row.name;
+  for (const AttributeRow& row : op.attributes) names += ", " + row.name;
+  return names;
+}
+
+void set_attribute(const AttributeRow& row, Question& q, std::string_view text, std::string_view word) {
+  if (row.kind == AttributeRow::Kind::integer) {
+    q.attributes.values[row.name] = integer(text, word, "an integer");
+    return;
+  }
+  const Format& compute = format(q.format->compute);
+  const Bits bits = value(text, compute, word);
+  q.attributes.values[row.name] = to_double(compute, bits);
+}
+
+// Takes the words that name tensors and attributes; gives back the others.
+std::map<std::string, std::string_view> fill(Question& q, const std::vector<std::string_view>& words,
+                                             const std::set<std::string>& others) {
+  const Operator& op = *q.op;
+  q.attributes = standard_attributes(op);
+  q.inputs.assign(op.inputs.size(), {});
+  std::vector<bool> given(op.inputs.size(), false);
+  std::optional<Shape> shape;
+  std::map<std::string, std::string_view> rest;
+  std::set<std::string> seen;
+  for (const std::string_view word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos) refuse(word, "name=value; " + op.name + " takes " + names_of(op));
+    const std::string name(word.substr(0, equals));
+    const std::string_view text = word.substr(equals + 1);
+    if (!seen.insert(name).second) refuse(word, "each name once");
+    bool found = false;
+    for (std::size_t t = 0; t < op.inputs.size(); ++t)
+      if (op.inputs[t].name == name) {
+        q.inputs[t].values = values(text, *q.format, word);
+        given[t] = found = true;
+      }
+    for (const AttributeRow& row : op.attributes)
+      if (row.name == name) {
+        set_attribute(row, q, text, word);
+        found = true;
+      }
+    if (name == "shape") {
+      shape = shape_of(text, word);
+      found = true;
+    }
+    if (!found && others.contains(name)) {
+      rest[name] = text;
+      found = true;
+    }
+    if (!found) refuse(word, "one of " + names_of(op) + ", shape");
+  }
+  for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+    if (!given[t])
+      throw ReplayError("input " + op.inputs[t].name + " of " + op.name + " is missing: add " +
+                        op.inputs[t].name + "=…");
+    q.inputs[t].shape = shape ? *shape : Shape{static_cast<std::int64_t>(q.inputs[t].values.size())};
+  }
+  if (const auto wrong = invalid(q)) throw ReplayError(*wrong);
+  return rest;
+}
+
+std::string hex(double d) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%a", d);
+  return text;
+}
+
+std::string list_text(const Tensor<Bits>& tensor, const Format& f) {
+  std::string text;
+  const auto& v = tensor.values;
+  for (std::size_t i = 0; i < v.size();) {
+    std::size_t run = 1;
+    while (i + run < v.size() && v[i + run] == v[i]) ++run;
+    if (!text.empty()) text += ",";
+    text += to_text(f, v[i]);
+    if (run > 1) text += "*" + std::to_string(run);
+    i += run;
+  }
+  return v.size() == 1 ? text : "[" + text + "]";
+}
+
+std::string shape_text(const Shape& shape) {
+  if (shape.empty()) return "scalar";
+  std::string text;
+  for (const std::int64_t extent : shape) text += (text.empty() ? "" : "x") + std::to_string(extent);
+  return text;
+}
+
+const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level"};
+
+void set_layout(Layout& layout, const std::string& name, std::string_view text) {
+  const std::string word = name + "=" + std::string(text);
+  if (name == "place") {
+    const std::size_t plus = text.find('+');
+    const std::string_view side = text.substr(0, plus);
+    if (side != "start" && side != "end")
+      refuse(word, "start, end, or one of them with an offset in bytes: start+4");
+    layout.placement.flush = side == "start" ? host::Placement::Flush::start : host::Placement::Flush::end;
+    const std::int64_t offset =
+        plus == std::string_view::npos ? 0 : integer(text.substr(plus + 1), word, "an offset in bytes");
+    if (offset < 0 || offset > 4096) refuse(word, "an offset from 0 to 4096");
+    layout.placement.offset = static_cast<std::size_t>(offset);
+  } else if (name == "gaps") {
+    const std::size_t comma = text.find(',');
+    if (comma == std::string_view::npos) refuse(word, "strides of input and output, such as 2,3");
+    layout.input_gap = integer(text.substr(0, comma), word, "strides such as 2,3");
+    layout.output_gap = integer(text.substr(comma + 1), word, "strides such as 2,3");
+    if (layout.input_gap < 1 || layout.output_gap < 1 || layout.input_gap > 64 || layout.output_gap > 64)
+      refuse(word, "strides from 1 to 64");
+  } else if (name == "order") {
+    if (text != "column" && text != "row") refuse(word, "row or column");
+    layout.column_major = text == "column";
+  } else if (name == "threads") {
+    const std::int64_t threads = integer(text, word, "a number of threads");
+    if (threads < 1 || threads > 256) refuse(word, "1 to 256 threads");
+    layout.threads = static_cast<int>(threads);
+  } else if (name == "in_place") {
+    if (text != "yes" && text != "no") refuse(word, "yes or no");
+    layout.in_place = text == "yes";
+  }
+}
+
+}  // namespace
+
+std::string to_text(const Replay& replay) {
+  const Question& q = replay.c.question;
+  const Layout& layout = replay.c.layout;
+  std::string text = replay.plugin + " " + q.op->name + " " + std::string(q.format->name);
+  if (!replay.kernel.empty()) text += " kernel=" + replay.kernel;
+  const Shape& shape = q.inputs[0].shape;
+  if (shape.size() != 1) text += " shape=" + shape_text(shape);
+  for (std::size_t t = 0; t < q.inputs.size(); ++t)
+    text += " " + q.op->inputs[t].name + "=" + list_text(q.inputs[t], *q.format);
+  const Attributes standard = standard_attributes(*q.op);
+  for (const AttributeRow& row : q.op->attributes) {
+    if (q.attributes.values.at(row.name) == standard.values.at(row.name)) continue;
+    text += " " + row.name + "=";
+    text += row.kind == AttributeRow::Kind::integer ? std::to_string(q.attributes.integer(row.name))
+                                                    : hex(q.attributes.number(row.name));
+  }
+  const bool start = layout.placement.flush == host::Placement::Flush::start;
+  if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");
+  if (layout.placement.offset != 0) text += "+" + std::to_string(layout.placement.offset);
+  if (layout.input_gap != 1 || layout.output_gap != 1)
+    text += " gaps=" + std::to_string(layout.input_gap) + "," + std::to_string(layout.output_gap);
+  if (layout.column_major) text += " order=column";
+  if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
+  if (layout.in_place) text += " in_place=yes";
+  if (!(replay.level == default_level)) {
+    std::string level = to_text(replay.level);
+    if (const std::size_t space = level.find(' '); space != std::string::npos) level[space] = '=';
+    text += " level=" + level;
+  }
+  return text;
+}
+
+Replay parse_replay(std::string_view text) {
+  const std::vector<std::string_view> words = words_of(text);
+  if (words.size() < 3)
+    throw ReplayError("expected PLUGIN OPERATOR DTYPE name=value …, such as 'libm tanh f32 x=0x1p-3'");
+  Replay replay;
+  replay.plugin = words[0];
+  const Operator* op = find_operator(words[1]);
+  if (!op) throw ReplayError(unknown("operator", words[1], operator_names()));
+  const Format* f = find_format(words[2]);
+  if (!f) throw ReplayError(unknown("dtype", words[2], dtype_names()));
+  replay.c.question.op = op;
+  replay.c.question.format = f;
+  const std::vector<std::string_view> arguments(words.begin() + 3, words.end());
+  for (const auto& [name, value_text] : fill(replay.c.question, arguments, layout_words)) {
+    if (name == "kernel") {
+      replay.kernel = value_text;
+    } else if (name == "level") {
+      const auto level = parse_level(value_text);
+      if (!level) refuse("level=" + std::string(value_text), "exact, faithful or max-ulp=N");
+      replay.level = *level;
+    } else {
+      set_layout(replay.c.layout, name, value_text);
+    }
+  }
+  return replay;
+}
+
+Question parse_question(const Operator& op, const Format& f, std::string_view text) {
+  Question q;
+  q.op = &op;
+  q.format = &f;
+  std::vector<std::string_view> words = words_of(text);
+  // A single input needs no name: `karat eval sigmoid 0x1p+3`.
+  std::string named;
+  if (words.size() >= 1 && words[0].find('=') == std::string_view::npos && op.inputs.size() == 1) {
+    named = op.inputs[0].name + "=" + std::string(words[0]);
+    words[0] = named;
+  }
+  fill(q, words, {});
+  return q;
+}
+
+}  // namespace karat::properties

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// A case as one line of text, and back:
+//
+//   mylib gelu f32 x=-0x1.78752p+3
+//   onednn softmax bf16 shape=2x3 x=[0x1p+0,-inf*2,0x0p+0*3] axis=1 place=start+4 threads=2
+//
+// `value*n` repeats.  Without `shape` a single value has shape 1 and a list its length; without
+// `place` tensors end at the guard page; attributes not named have their standard values.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "properties/case.hpp"
+#include "properties/level.hpp"
+
+namespace karat::properties {
+
+struct Replay {
+  std::string plugin;
+  std::string kernel;  // variant name, empty: the only one
+  Case c;
+  Level level = default_level;
+};
+
+// What is wrong with a text, and where: "axis=x: expected an integer, got 'x'".
+struct ReplayError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+std::string to_text(const Replay& replay);
+Replay parse_replay(std::string_view text);  // throws ReplayError
+
+// The part shared with `karat eval` and `karat explain`: "x=0x1p+0 alpha=0x1p-2".
+// Tensors of a question without plugin and layout.  Throws ReplayError.
+Question parse_question(const Operator& op, const Format& f, std::string_view text);
+
+}  // namespace karat::properties
