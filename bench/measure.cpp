@@ -53,24 +53,25 @@ Measurement measure(const std::string& name, int repetitions, double min_seconds
   Measurement measurement;
   std::exception_ptr thrown;
   std::string failure;  // of a repetition: the others are not tried
+  const auto one = [&](benchmark::State& state) {
+    Repetition repetition;
+    if (failure.empty()) {
+      try {
+        repetition = repeat(state.max_iterations);
+        failure = repetition.error;
+      } catch (...) {
+        thrown = std::current_exception();
+        failure = "exception";
+      }
+    }
+    if (!failure.empty()) state.SkipWithError(failure.c_str());
+    // Entered in any case, and left at once after SkipWithError: a repetition that never began
+    // has no iterations, and the library's statistics abort where their numbers differ.
+    for (auto _ : state) state.SetIterationTime(repetition.seconds);
+    state.counters[copy_counter] = repetition.copy_seconds;
+  };
   benchmark::ClearRegisteredBenchmarks();
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [&](benchmark::State& state) {
-                                 if (!failure.empty()) return state.SkipWithError(failure.c_str());
-                                 Repetition repetition;
-                                 try {
-                                   repetition = repeat(state.max_iterations);
-                                 } catch (...) {
-                                   thrown = std::current_exception();
-                                   repetition.error = "exception";
-                                 }
-                                 if (!repetition.error.empty()) {
-                                   failure = repetition.error;
-                                   return state.SkipWithError(failure.c_str());
-                                 }
-                                 for (auto _ : state) state.SetIterationTime(repetition.seconds);
-                                 state.counters[copy_counter] = repetition.copy_seconds;
-                               })
+  benchmark::RegisterBenchmark(name.c_str(), one)
       ->UseManualTime()
       ->MinTime(min_seconds)
       ->Repetitions(repetitions);

@@ -63,6 +63,37 @@ TEST_CASE("a workload counts the bytes of all its tensors") {
   CHECK(Workload(*find_operator("softmax_backward"), f, {7, 128}, 1).call_bytes() == 3 * 7 * 128 * 4);
 }
 
+TEST_CASE("a copy that moves more bytes than the call counts in proportion") {
+  const Format& f = *find_format("f32");
+  CHECK(Workload(*find_operator("exp"), f, {65}, 1).copy_share() == 1);
+  CHECK(Workload(*find_operator("tanh_backward"), f, {65}, 1).copy_share() == 0.75);
+}
+
+TEST_CASE("a workload's call is dense, aligned, of the threads asked for, and along the last axis") {
+  const host::CallSpec call =
+      Workload(*find_operator("softmax_backward"), *find_format("f16"), {7, 128}, 1).call(3, 5);
+  CHECK(call.kernel == 3);
+  CHECK(call.threads == 5);
+  REQUIRE(call.tensors.size() == 3);
+  for (const host::TensorSpec& t : call.tensors) {
+    CHECK(t.shape == Shape{7, 128});
+    CHECK(t.strides == Shape{128, 1});
+    CHECK(t.placement.flush == host::Placement::Flush::start);
+    CHECK(t.placement.offset == 0);
+  }
+  REQUIRE(call.attributes.size() == 1);
+  CHECK(call.attributes[0].name == "axis");
+  CHECK(call.attributes[0].integer == 1);
+}
+
+TEST_CASE("another seed gives other inputs, the same seed the same") {
+  const auto values = [](std::uint64_t seed) {
+    return Workload(*find_operator("exp"), *find_format("f32"), {65}, seed).pool().inputs[0].values;
+  };
+  CHECK(values(1) == values(1));
+  CHECK(values(1) != values(2));
+}
+
 TEST_CASE("no input of any operator is NaN or infinite, and none gives NaN") {
   for (const Operator& op : operators())
     for (const Format& f : formats()) {

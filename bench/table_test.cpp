@@ -86,7 +86,7 @@ const std::vector<Timing> some{
 
 TEST_CASE("a wide table has a line a kernel and thread count, back ends side by side") {
   CHECK(table(some, 120) ==
-        "                                             L1                        DRAM\n"
+        "                                                 L1                        DRAM\n"
         "kernel          threads   ns/elem     GB/s   x copy   ns/elem     GB/s   x copy\n"
         "a/exp f32 loop        1    0.0300      267    0.300                     no time\n"
         "a/tanh f32 loop       1      1.00     8.00     10.0\n"

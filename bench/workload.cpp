@@ -57,6 +57,11 @@ std::uint64_t Workload::call_bytes() const {
   return (op.inputs.size() + op.outputs.size()) * positions_ * unit_bytes();
 }
 
+double Workload::copy_share() const {
+  const std::uint64_t copied = 2 * pool_.inputs.size() * positions_ * unit_bytes();
+  return static_cast<double>(call_bytes()) / static_cast<double>(copied);
+}
+
 Question Workload::question(std::span<const std::size_t> units) const {
   Question q{pool_.op, pool_.format, {}, pool_.attributes};
   Shape shape = pool_.inputs[0].shape;

@@ -26,6 +26,9 @@ class Workload {
   std::size_t length() const { return length_; }        // elements in a unit
   std::size_t unit_bytes() const { return length_ * static_cast<std::size_t>(pool_.format->bytes()); }
   std::uint64_t call_bytes() const;  // read and written by one call
+  // Of the bytes that a copy moves, which reads and writes every input, where a call writes one
+  // output only: a copy of the same bytes takes this share of its time.
+  double copy_share() const;
 
   // The pool as one question: unit u is element u, or row u.
   const Question& pool() const { return pool_; }

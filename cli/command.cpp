@@ -178,7 +178,7 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> names;
     std::vector<std::function<int()>> runs;
     const std::vector<Command> commands{list_command(),    check_command(),      eval_command(),  explain_command(),
-                                        replay_command(),  self_check_command(), report_command()};
+                                        replay_command(),  self_check_command(), bench_command(), report_command()};
     runs.resize(commands.size());
     std::vector<CLI::App*> apps;
     for (std::size_t i = 0; i < commands.size(); ++i) {

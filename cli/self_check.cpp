@@ -27,11 +27,12 @@ struct Caught {
 
 Caught try_plugin(const std::filesystem::path& file, const std::string& name, std::uint64_t seed) {
   // A hang or a leak on purpose need not take long.
-  host::Worker worker(file, {.call_time = std::chrono::milliseconds(3000), .memory_bytes = std::size_t{1} << 29});
+  host::Worker worker(file, {.call_time = std::chrono::milliseconds(5000), .memory_bytes = std::size_t{1} << 28});
   Caught caught;
   for (const host::KernelRow& row : worker.info().kernels) {
     properties::CheckOptions options;
     options.seed = seed;
+    options.level = properties::Level{properties::Level::Rule::faithful, 0};
     options.stop = interrupted;
     const KernelVerdict v = properties::check(worker, name, row, options);
     ++caught.kernels;

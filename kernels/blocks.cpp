@@ -2,6 +2,7 @@
 #include "kernels/blocks.hpp"
 
 #include <tbb/blocked_range.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -14,6 +15,8 @@ void for_each_part(std::int64_t count, std::int64_t grain, int threads,
   if (count <= 0) return;
   const std::int64_t parts = (count - 1) / grain + 1;
   const auto part = [&](std::int64_t i) { body(i * grain, std::min(count, (i + 1) * grain)); };
+  // TBB has no more threads than this, and writes a warning to stderr when asked for more.
+  threads = std::min(threads, tbb::info::default_concurrency());
   if (threads <= 1 || parts == 1) {
     for (std::int64_t i = 0; i < parts; ++i) part(i);
     return;

@@ -70,6 +70,18 @@ HWY_INLINE WidePair Add(const WidePair& a, const WidePair& b) {
   return {Add(Scale(a.m, hn::Sub(a.e, e)), Scale(b.m, hn::Sub(b.e, e))), e};
 }
 
+// a + b, and 0 where they cancel to less than `noise` of the larger.  What is left then is the
+// roundings of a and b; exponentials of different numbers cancel so far only if they do so
+// altogether (Lindemann and Weierstrass: they are linearly independent over the rationals).
+HWY_INLINE WidePair AddWithoutNoise(const WidePair& a, const WidePair& b, double noise) {
+  const V e = AtLeast(a.e, b.e);
+  const Pair x = Scale(a.m, hn::Sub(a.e, e)), y = Scale(b.m, hn::Sub(b.e, e));
+  const Pair sum = Add(x, y);
+  const V larger = AtLeast(hn::Abs(x.hi), hn::Abs(y.hi));
+  const M cancelled = hn::Lt(hn::Abs(sum.hi), hn::Mul(larger, Num(noise)));
+  return {{hn::IfThenZeroElse(cancelled, sum.hi), hn::IfThenZeroElse(cancelled, sum.lo)}, e};
+}
+
 HWY_INLINE WidePair Multiply(const WidePair& a, const WidePair& b) {
   return {Multiply(a.m, b.m), hn::Add(a.e, b.e)};
 }

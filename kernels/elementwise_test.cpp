@@ -51,27 +51,27 @@ const std::vector<std::vector<Attribute>> kBetas = {{{"beta", 1}, {"threshold", 
 
 const std::vector<Reference>& references() {
   static const std::vector<Reference> all = {
-      {"exp", [](const Real* in, const Real*) { return std::exp(in[0]); }, 1, 1},
+      {"exp", [](const Real* in, const Real*) { return std::exp(in[0]); }, 1, 0.8},
       {"expm1", [](const Real* in, const Real*) { return std::expm1(in[0]); }, 1, 1},
-      {"log", [](const Real* in, const Real*) { return std::log(in[0]); }, 1, 1},
-      {"log1p", [](const Real* in, const Real*) { return std::log1p(in[0]); }, 1, 1},
+      {"log", [](const Real* in, const Real*) { return std::log(in[0]); }, 1, 0.8},
+      {"log1p", [](const Real* in, const Real*) { return std::log1p(in[0]); }, 1, 0.9},
       {"sqrt", [](const Real* in, const Real*) { return std::sqrt(in[0]); }, 1, 0.501},
-      {"sigmoid", [](const Real* in, const Real*) { return logistic(in[0]); }, 1, 2},
-      {"tanh", [](const Real* in, const Real*) { return std::tanh(in[0]); }, 1, 2},
+      {"sigmoid", [](const Real* in, const Real*) { return logistic(in[0]); }, 1, 0.8},
+      {"tanh", [](const Real* in, const Real*) { return std::tanh(in[0]); }, 1, 0.9},
       {"relu", [](const Real* in, const Real*) { return std::max<Real>(in[0], 0); }, 1, 0},
       {"leaky_relu", [](const Real* in, const Real* a) { return in[0] > 0 ? in[0] : a[0] * in[0]; }, 1, 0.501,
        kAlphas},
-      {"softplus", softplus, 1, 2.5, kBetas},
-      {"sigmoid_backward", [](const Real* in, const Real*) { return in[0] * slope(in[1]); }, 2, 2.5},
-      {"tanh_backward", [](const Real* in, const Real*) { return in[0] * 4 * slope(2 * in[1]); }, 2, 2.5},
+      {"softplus", softplus, 1, 2, kBetas},
+      {"sigmoid_backward", [](const Real* in, const Real*) { return in[0] * slope(in[1]); }, 2, 1.6},
+      {"tanh_backward", [](const Real* in, const Real*) { return in[0] * 4 * slope(2 * in[1]); }, 2, 1.6},
       {"relu_backward", [](const Real* in, const Real*) { return in[1] > 0 ? in[0] : 0; }, 2, 0},
       {"leaky_relu_backward", [](const Real* in, const Real* a) { return in[1] > 0 ? in[0] : a[0] * in[0]; },
        2, 0.501, kAlphas},
-      {"softplus_backward", softplus_backward, 2, 2.5, kBetas},
+      {"softplus_backward", softplus_backward, 2, 1.6, kBetas},
       {"sigmoid_backward_from_output",
-       [](const Real* in, const Real*) { return in[0] * in[1] * (1 - in[1]); }, 2, 2.5},
+       [](const Real* in, const Real*) { return in[0] * in[1] * (1 - in[1]); }, 2, 2.1},
       {"tanh_backward_from_output",
-       [](const Real* in, const Real*) { return in[0] * ((1 - in[1]) * (1 + in[1])); }, 2, 2.5},
+       [](const Real* in, const Real*) { return in[0] * ((1 - in[1]) * (1 + in[1])); }, 2, 2.6},
       {"relu_backward_from_output", [](const Real* in, const Real*) { return in[1] > 0 ? in[0] : 0; }, 2, 0},
       {"leaky_relu_backward_from_output",
        [](const Real* in, const Real* a) { return in[1] > 0 ? in[0] : a[0] * in[0]; }, 2, 0.501, kAlphas},
@@ -240,7 +240,7 @@ Measured measure(const Reference& reference, std::int32_t dtype, std::size_t n) 
 
 TEST_CASE("Elementwise f64 kernels stay within their stated bounds on every target") {
   for (const Reference& reference : references()) {
-    const Measured m = measure(reference, KARAT_F64, 400000);
+    const Measured m = measure(reference, KARAT_F64, 200000);
     INFO(m.worst);
     CHECK(m.max_ulp <= reference.f64_ulp);
   }
@@ -248,7 +248,7 @@ TEST_CASE("Elementwise f64 kernels stay within their stated bounds on every targ
 
 TEST_CASE("Elementwise f32 kernels are faithful on every target") {
   for (const Reference& reference : references()) {
-    const Measured m = measure(reference, KARAT_F32, 1000000);
+    const Measured m = measure(reference, KARAT_F32, 400000);
     INFO(m.worst);
     CHECK(m.unfaithful == 0);
     CHECK(m.max_ulp <= 0.5001L);
@@ -275,7 +275,7 @@ TEST_CASE("Binary 16-bit kernels are faithful on random inputs") {
   for (const Reference& reference : references())
     for (const std::int32_t dtype : {KARAT_F16, KARAT_BF16}) {
       if (reference.inputs != 2) continue;
-      const Measured m = measure(reference, dtype, 200000);
+      const Measured m = measure(reference, dtype, 100000);
       INFO(m.worst);
       CHECK(m.unfaithful == 0);
     }

@@ -15,12 +15,19 @@ struct RowMaximum {
   bool valid() const { return std::isfinite(peak.max); }
 };
 
-// Two sums over a row.
+// Sums over a row: of e_j, of e_j·δ_j, and of |e_j·δ_j|.
 struct Sums {
-  Sum s, t;
+  Sum s, t, t_magnitude;
 };
 
-inline Sums operator+(const Sums& a, const Sums& b) { return {a.s + b.s, a.t + b.t}; }
+inline Sums operator+(const Sums& a, const Sums& b) {
+  return {a.s + b.s, a.t + b.t, a.t_magnitude + b.t_magnitude};
+}
+
+// t, or 0 where it is less than `noise` of its terms (see AddWithoutNoise).
+inline Sum without_noise(const Sums& sums, double noise) {
+  return std::fabs(sums.t.hi) < sums.t_magnitude.hi * noise ? Sum{} : sums.t;
+}
 
 RowMaximum find_row_maximum(const Row& row, int tensor);
 

@@ -185,13 +185,17 @@ struct Layout {
   bool strided = false, at_end = true;
   std::size_t offset = 0;  // bytes, see Guarded
   int threads = 1;
+  bool in_place = false;  // the output in the last input's memory; not with strided
 };
 
 // One call and its memory.  Elements are numbered with the last axis fastest.
 class Call {
  public:
   Call(const karat_kernel& kernel, std::vector<std::int64_t> shape, Attributes a = {}, Layout layout = {})
-      : kernel_(kernel), shape_(std::move(shape)), names_(tensor_names(kernel.op)) {
+      : kernel_(kernel),
+        in_place_(layout.in_place),
+        shape_(std::move(shape)),
+        names_(tensor_names(kernel.op)) {
     const std::size_t count = names_.size();
     tensors_.resize(count);
     strides_.resize(count);
@@ -210,7 +214,7 @@ class Call {
                      names_[t].c_str(),
                      t + 1 == count ? KARAT_OUTPUT : KARAT_INPUT,
                      kernel.dtype,
-                     memory_[t].data(),
+                     memory_[storage(t)].data(),
                      static_cast<std::int32_t>(shape_.size()),
                      0,
                      shape_.data(),
@@ -250,7 +254,7 @@ class Call {
   unsigned char* element(std::size_t t, std::int64_t i) const {
     std::int64_t offset = 0;
     for (std::size_t d = shape_.size(); d-- > 0; i /= shape_[d]) offset += i % shape_[d] * strides_[t][d];
-    return memory_[t].data() + static_cast<std::size_t>(offset) * bytes();
+    return memory_[storage(t)].data() + static_cast<std::size_t>(offset) * bytes();
   }
   std::uint64_t bits(std::size_t t, std::int64_t i) const {
     std::uint64_t b = 0;
@@ -268,7 +272,8 @@ class Call {
     return false;
   }
   std::int32_t run() {
-    for (std::size_t t = 0; t < output(); ++t) memory_[t].forbid_writing();
+    for (std::size_t t = 0; t < output(); ++t)
+      if (t != storage(output())) memory_[t].forbid_writing();
     return kernel_.run(&kernel_, &call_);
   }
   // What an access fault at this address was: the write to an input, or a step outside.
@@ -285,16 +290,19 @@ class Call {
   bool unwritten(std::int64_t i) const { return std::memcmp(element(output(), i), poison(), bytes()) == 0; }
   // Whether everything stands that the kernel was not to write: gaps and surroundings.
   bool wrote_outside() const {
-    if (!memory_[output()].canaries_stand()) return true;
+    if (!memory_[storage(output())].canaries_stand()) return true;
     if (size() == 0) return false;
     std::set<const unsigned char*> inside;
     for (std::int64_t i = 0; i < size(); ++i) inside.insert(inside.end(), element(output(), i));
-    for (const unsigned char* p = memory_[output()].data(); p < element(output(), size() - 1); p += bytes())
+    for (const unsigned char* p = memory_[storage(output())].data(); p < element(output(), size() - 1);
+         p += bytes())
       if (!inside.count(p) && std::memcmp(p, poison(), bytes()) != 0) return true;
     return false;
   }
 
  private:
+  // Which memory holds tensor t.
+  std::size_t storage(std::size_t t) const { return in_place_ && t == output() ? t - 1 : t; }
   std::size_t bytes() const { return format_of(kernel_.dtype).bytes; }
   const void* poison() const {  // a NaN of each format
     static constexpr std::uint64_t f64 = 0x7ff8dead0000beefU;
@@ -316,6 +324,7 @@ class Call {
   }
 
   const karat_kernel& kernel_;
+  bool in_place_;
   std::vector<std::int64_t> shape_;
   std::vector<std::string> names_;
   std::vector<std::vector<std::int64_t>> strides_;
@@ -412,8 +421,8 @@ inline std::string disagreement(const karat_kernel& kernel, const std::vector<st
     }
   std::string reason;
   if (!call.supported(&reason)) return "declined: " + reason;
-  if (const auto status = call.run(); status != KARAT_OK) return "run returned " + std::to_string(status);
   const std::vector<double> want = formulas(op, call, a);
+  if (const auto status = call.run(); status != KARAT_OK) return "run returned " + std::to_string(status);
   // Libraries are allowed their errors here: measuring them is the judge's work.
   const double epsilon = std::ldexp(1, 1 - format_of(kernel.dtype).precision);
   const double allowed = std::fmax(16 * epsilon, 0x1p-10);

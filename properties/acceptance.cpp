@@ -69,11 +69,11 @@ std::pair<long, long> binades(const Format& f, const Answer& y) {
 }
 
 std::optional<bool> within_ulps(const Format& f, double ulps, Bits got, const Answer& y) {
-  if (!y.value.is_bounded()) return std::nullopt;
   // An infinite result stands for 2^(e_max+1), and is right for everything beyond.
   const Enclosure g = at(f, ordinal(f, got));
   if (is_infinite(f, got) && (is_negative(f, got) ? y.certainly_at_most(g) : y.certainly_at_least(g)))
     return true;
+  if (!y.value.is_bounded()) return std::nullopt;
   const auto [low, high] = binades(f, y);
   const Enclosure error = abs(g - y.value);
   const Enclosure allowed(ulps);
@@ -150,7 +150,9 @@ Judgement judge_special(const Format& f, Bits got, const Specials& right) {
       j.policy = s.policy;
     } else {
       const auto bits = exact_bits(f, s.value);
-      j.ok = bits && got == *bits;
+      // A number that the format lacks stands for its two neighbours.
+      j.ok = bits ? got == *bits
+                  : got == round_down(f, truncated(s.value)) || got == round_up(f, truncated(s.value));
       j.policy = s.policy;
     }
     if (j.ok) break;

@@ -24,6 +24,7 @@ struct Layout {
 struct Case {
   Question question;
   Layout layout;
+  std::string origin;  // where it came from: "plan:17", "random:5"; empty once it was changed
   std::size_t focus = 0;  // the output element that failed, where one did: shrinking starts there
 };
 

@@ -145,7 +145,7 @@ class Check {
 
   // Cuts the worst case down, and looks for the simplest one that fails in the same way.
   void report(Kind kind, Seen& seen) {
-    const int budget = costly(kind) ? 3 : fatal(kind) ? 30 : 400;
+    const int budget = costly(kind) ? 1 : fatal(kind) ? 30 : 400;
     const auto fails = [&](const Case& c) {
       if (options_.stop()) return false;
       Judge judge(verdict_.level);
@@ -153,10 +153,8 @@ class Check {
     };
     Case worst = seen.worst;
     Finding finding = seen.finding;
-    if (!costly(kind)) {
-      worst = shrink_shape(seen.worst, kernel_, budget, fails);
-      finding = refreshed(worst, kind, finding);
-    }
+    worst = shrink_shape(seen.worst, kernel_, budget, fails);
+    if (!costly(kind)) finding = refreshed(worst, kind, finding);
     Failure failure = failure_of(kind, seen, worst, finding);
     if (!costly(kind)) {
       const Case simplest = shrink(worst, kernel_, budget, fails);
@@ -190,7 +188,11 @@ class Check {
   }
 
   std::string line_of(const Case& c) const {
-    return properties::to_text(Replay{verdict_.plugin, verdict_.kernel, c, verdict_.level});
+    Replay line{verdict_.plugin, verdict_.kernel, c, verdict_.level, {}, options_.seed};
+    std::string text = properties::to_text(line);
+    if (text.size() <= longest_replay || c.origin.empty()) return text;
+    line.generated = c.origin;
+    return properties::to_text(line);
   }
 
   Failure failure_of(Kind kind, const Seen& seen, const Case& c, const Finding& finding) {
@@ -266,6 +268,20 @@ class Check {
   bool finished_ = false;
 };
 
+// The case that a line writes out, or names.
+Case case_of(const Replay& line, const host::KernelRow& kernel) {
+  if (line.generated.empty()) return line.c;
+  const Question& q = line.c.question;
+  const std::size_t colon = line.generated.find(':');
+  const auto index = static_cast<std::size_t>(std::stoll(line.generated.substr(colon + 1)));
+  if (line.generated.starts_with("random"))
+    return random_case(*q.op, *q.format, kernel, line.seed, static_cast<int>(std::min<std::size_t>(index, 1u << 30)));
+  Plan all = plan(*q.op, *q.format, kernel, line.seed);
+  if (index >= all.cases.size())
+    throw ReplayError("case=" + line.generated + ": this kernel's plan has " + std::to_string(all.cases.size()) + " cases");
+  return std::move(all.cases[index]);
+}
+
 const Format* format_of_code(std::int32_t code) {
   for (const Format& f : formats())
     if (static_cast<std::int32_t>(f.dtype) == code) return &f;
@@ -322,8 +338,9 @@ KernelVerdict replay(host::Worker& worker, const Replay& line) {
   v.kernel = line.kernel;
   v.dtype = line.c.question.format->name;
   v.level = line.level;
-  const CheckOptions options;
-  Check(worker, v, kernel, options).replay(line.c);
+  CheckOptions options;
+  options.seed = line.seed;
+  Check(worker, v, kernel, options).replay(case_of(line, kernel));
   v.kernel = kernel.kernel;
   return v;
 }

@@ -82,8 +82,6 @@ ExactText exact_text(const Question& question, std::size_t element, int digits) 
     return decimal ? std::optional(true) : std::nullopt;
   });
   if (text.hex.empty()) text.hex = "undecided";
-  if (text.decimal.empty())
-    text.decimal = "within 2^-" + std::to_string(precision_cap) + " of 0, or beyond every exponent";
   return text;
 }
 

@@ -61,6 +61,7 @@ class Planner {
       for (const std::int64_t length : {1, 2, 3, 8, 17, 33, 100}) axis_values(length);
       axis_layouts();
     }
+    for (std::size_t i = 0; i < plan_.cases.size(); ++i) plan_.cases[i].origin = "plan:" + std::to_string(i);
     return std::move(plan_);
   }
 
@@ -69,12 +70,12 @@ class Planner {
 
   void add(Question question) {
     Layout layout = base_layout(kernel_, f_, question);
-    plan_.cases.push_back({std::move(question), layout});
+    plan_.cases.push_back({std::move(question), layout, {}});
   }
   void add(Question question, Layout layout) {
     if (layout.placement.flush == host::Placement::Flush::end && layout.placement.offset == 0)
       layout.placement = base_layout(kernel_, f_, question).placement;
-    plan_.cases.push_back({std::move(question), layout});
+    plan_.cases.push_back({std::move(question), layout, {}});
   }
 
   Question drawn_question(const Shape& shape, std::int64_t axis = 0) {
@@ -91,7 +92,7 @@ class Planner {
     if (f_.width == 16) {
       std::vector<Bits> all(65536);
       for (Bits b = 0; b < all.size(); ++b) all[b] = b;
-      std::erase_if(all, [&](Bits b) { return !last.infinities && is_infinite(f_, b); });
+      std::erase_if(all, [&](Bits b) { return !last.takes(to_double(f_, b)); });
       lists.push_back(std::move(all));
       plan_.exhaustive = op_.inputs.size() == 1;
     } else {
@@ -165,7 +166,7 @@ class Planner {
         add(drawn_question(shape, axis), layout);
         if (alignment_of(kernel_, f_) > static_cast<std::size_t>(f_.bytes())) continue;
         layout.placement.flush = host::Placement::Flush::end;
-        plan_.cases.push_back({drawn_question(shape, axis), layout});
+        plan_.cases.push_back({drawn_question(shape, axis), layout, {}});
       }
   }
 
@@ -183,11 +184,7 @@ class Planner {
       std::vector<std::vector<Bits>> row;
       for (std::size_t t = 0; t + 1 < op_.inputs.size(); ++t) row.push_back(plain(t));
       row.push_back(std::move(last));
-      rows.push_back(row);
-      if (op_.inputs.size() > 1) {  // the same with a constant first input: everything cancels
-        std::fill(row[0].begin(), row[0].end(), *exact_bits(f_, 1));
-        rows.push_back(std::move(row));
-      }
+      rows.push_back(std::move(row));
     };
     const std::size_t last = op_.inputs.size() - 1;
     const InputRow& input = op_.inputs[last];
@@ -196,20 +193,21 @@ class Planner {
     for (const double d : {0.0, 1.0, input.typical.low, input.typical.high}) constants.push_back(d);
     for (const double d : constants) {
       const Bits b = rounded(f_, d);
-      if (!is_finite(f_, b)) continue;
+      if (!is_finite(f_, b) || !input.takes(to_double(f_, b))) continue;
       row_of(std::vector<Bits>(k, b));  // a constant row
       std::vector<Bits> one = plain(last);
       one[random_() % k] = b;  // one of them among usual ones
       row_of(std::move(one));
       std::vector<Bits> close(k);  // within a few units of each other
       for (Bits& v : close) v = from_ordinal(f_, ordinal(f_, b) + static_cast<std::int64_t>(random_() % 5));
-      std::erase_if(close, [&](Bits v) { return !is_finite(f_, v); });
+      std::erase_if(close, [&](Bits v) { return !is_finite(f_, v) || !input.takes(to_double(f_, v)); });
       close.resize(k, b);
       row_of(std::move(close));
     }
     std::vector<Bits> special{f_.quiet_nan(), f_.max_finite(), f_.max_finite() | f_.sign_mask(),
                               f_.sign_mask(), Bits{1}};
-    if (input.infinities) special.insert(special.end(), {f_.infinity(), f_.infinity() | f_.sign_mask()});
+    special.insert(special.end(), {f_.infinity(), f_.infinity() | f_.sign_mask()});
+    std::erase_if(special, [&](Bits b) { return !input.takes(to_double(f_, b)); });
     for (const Bits b : special)
       for (const std::size_t position : {std::size_t{0}, k - 1}) {
         std::vector<Bits> v = plain(last);
@@ -221,7 +219,7 @@ class Planner {
       std::vector<Bits> v(k);
       for (Bits& b : v) do
           b = random_() & f_.mask();
-        while (!is_finite(f_, b));
+        while (!is_finite(f_, b) || !input.takes(to_double(f_, b)));
       row_of(std::move(v));
     }
     Question q{&op_, &f_, {}, sets_[0]};
@@ -323,9 +321,10 @@ std::vector<Bits> value_pool(const Format& f, const InputRow& row, std::size_t r
         b = rounded(f, std::ldexp((random() & 1) != 0 ? m : -m, static_cast<int>(random() % 24) - 16));
       }
     }
-    if (is_nan(f, b) || (is_infinite(f, b) && !row.infinities)) b = *exact_bits(f, 1);
+    if (is_nan(f, b) || !row.takes(to_double(f, b))) b = rounded(f, uniform(random, row.typical.low, row.typical.high));
     pool.push_back(b);
   }
+  std::erase_if(pool, [&](Bits b) { return !row.takes(to_double(f, b)); });
   return pool;
 }
 

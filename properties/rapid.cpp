@@ -34,11 +34,12 @@ rc::Gen<Bits> value(const Format& f, const InputRow& row, bool specials) {
   std::erase_if(directed, [&](Bits b) { return !is_finite(f, b); });
   directed.push_back(0);
   const auto special = rc::gen::elementOf(special_values(f, row.infinities));
-  return rc::gen::weightedOneOf<Bits>({{8, dense},
-                                       {4, dyadic},
-                                       {2, rc::gen::elementOf(directed)},
-                                       {2, any},
-                                       {std::size_t{specials ? 2u : 0u}, special}});
+  const auto mixed = rc::gen::weightedOneOf<Bits>({{8, dense},
+                                                   {4, dyadic},
+                                                   {2, rc::gen::elementOf(directed)},
+                                                   {2, any},
+                                                   {std::size_t{specials ? 2u : 0u}, special}});
+  return rc::gen::suchThat(mixed, [format, row](Bits b) { return row.takes(to_double(*format, b)); });
 }
 
 rc::Gen<Shape> shape(bool needs_axis) {
@@ -73,7 +74,7 @@ Case relaid(Case c, const host::KernelRow& kernel) {
 
 Case cut(const Case& c, const host::KernelRow& kernel, const std::vector<std::size_t>& kept, Shape shape,
          std::size_t focus) {
-  Case smaller{with_elements(c.question, kept, std::move(shape)), c.layout, focus};
+  Case smaller{with_elements(c.question, kept, std::move(shape)), c.layout, {}, focus};
   if (c.question.op->independence == Independence::along_axis)
     smaller.question.attributes.values["axis"] = std::int64_t{0};
   return relaid(std::move(smaller), kernel);
@@ -124,8 +125,7 @@ std::vector<Case> smaller_shapes(const Case& c, const host::KernelRow& kernel) {
     if (s.size() == 2 && q.attributes.integer("axis") == 1 && s[0] > 1) {
       const auto n = static_cast<std::size_t>(slices.length);
       const std::size_t row = c.focus / n;
-      Case one{with_elements(q, range(row * n, (row + 1) * n), Shape{1, slices.length}), c.layout,
-               c.focus - row * n};
+      Case one{with_elements(q, range(row * n, (row + 1) * n), Shape{1, slices.length}), c.layout, {}, c.focus - row * n};
       smaller.push_back(relaid(std::move(one), kernel));
     }
   } else {
@@ -145,6 +145,7 @@ std::vector<Case> plainer_layouts(const Case& c, const host::KernelRow& kernel) 
   std::vector<Case> plainer;
   const auto with = [&](auto change) {
     Case p = c;
+    p.origin.clear();
     change(p);
     plainer.push_back(std::move(p));
   };
@@ -214,6 +215,7 @@ std::vector<Case> simpler_inputs(const Case& c) {
     if (row.kind == AttributeRow::Kind::number &&
         !(q.attributes.values.at(row.name) == standard.values.at(row.name))) {
       Case s = c;
+      s.origin.clear();
       s.question.attributes.values[row.name] = standard.values.at(row.name);
       simpler.push_back(std::move(s));
     }
@@ -222,6 +224,7 @@ std::vector<Case> simpler_inputs(const Case& c) {
     if (v.size() > 1) {  // everything but the focus becomes one simple value
       for (const double fill : {0.0, 1.0}) {
         Case s = c;
+        s.origin.clear();
         bool changed = false;
         for (std::size_t i = 0; i < v.size(); ++i)
           if (i != c.focus && weight(f, v[i]) > weight(f, *exact_bits(f, fill))) {
@@ -234,6 +237,7 @@ std::vector<Case> simpler_inputs(const Case& c) {
     for (std::size_t i = 0; i < std::min<std::size_t>(v.size(), 64); ++i)
       for (const Bits b : simpler_values(f, v[i])) {
         Case s = c;
+        s.origin.clear();
         s.question.inputs[t].values[i] = b;
         simpler.push_back(std::move(s));
       }
@@ -279,6 +283,7 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
     for (Bits& b : tensor.values) b = draw(gen);
     q.inputs.push_back(std::move(tensor));
   }
+  c.origin = "random:" + std::to_string(index);
   c.layout = base_layout(kernel, f, q);
   c.layout.threads = draw(rc::gen::inRange(1, 4));
   const std::size_t unit = static_cast<std::size_t>(std::max(kernel.min_alignment, f.bytes()));

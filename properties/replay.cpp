@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "properties/replay.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <map>
@@ -121,6 +122,7 @@ void set_attribute(const AttributeRow& row, Question& q, std::string_view text, 
 // Takes the words that name tensors and attributes; gives back the others.
 std::map<std::string, std::string_view> fill(Question& q, const std::vector<std::string_view>& words,
                                              const std::set<std::string>& others) {
+  const bool generated = std::any_of(words.begin(), words.end(), [](auto w) { return w.starts_with("case="); });
   const Operator& op = *q.op;
   q.attributes = standard_attributes(op);
   q.inputs.assign(op.inputs.size(), {});
@@ -155,6 +157,7 @@ std::map<std::string, std::string_view> fill(Question& q, const std::vector<std:
     }
     if (!found) refuse(word, "one of " + names_of(op) + ", shape");
   }
+  if (generated && others.contains("case")) return rest;
   for (std::size_t t = 0; t < op.inputs.size(); ++t) {
     if (!given[t])
       throw ReplayError("input " + op.inputs[t].name + " of " + op.name + " is missing: add " +
@@ -192,7 +195,14 @@ std::string shape_text(const Shape& shape) {
   return text;
 }
 
-const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level"};
+std::string level_text(const Level& level) {
+  if (level == default_level) return "";
+  std::string text = to_text(level);
+  std::replace(text.begin(), text.end(), ' ', '=');
+  return " level=" + text;
+}
+
+const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level", "case", "seed"};
 
 void set_layout(Layout& layout, const std::string& name, std::string_view text) {
   const std::string word = name + "=" + std::string(text);
@@ -233,6 +243,10 @@ std::string to_text(const Replay& replay) {
   const Layout& layout = replay.c.layout;
   std::string text = replay.plugin + " " + q.op->name + " " + std::string(q.format->name);
   if (!replay.kernel.empty()) text += " kernel=" + replay.kernel;
+  if (!replay.generated.empty()) {
+    text += " case=" + replay.generated + " seed=" + std::to_string(replay.seed);
+    return text + level_text(replay.level);
+  }
   const Shape& shape = q.inputs[0].shape;
   if (shape.size() != 1) text += " shape=" + shape_text(shape);
   for (std::size_t t = 0; t < q.inputs.size(); ++t)
@@ -252,12 +266,7 @@ std::string to_text(const Replay& replay) {
   if (layout.column_major) text += " order=column";
   if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
   if (layout.in_place) text += " in_place=yes";
-  if (!(replay.level == default_level)) {
-    std::string level = to_text(replay.level);
-    if (const std::size_t space = level.find(' '); space != std::string::npos) level[space] = '=';
-    text += " level=" + level;
-  }
-  return text;
+  return text + level_text(replay.level);
 }
 
 Replay parse_replay(std::string_view text) {
@@ -276,6 +285,15 @@ Replay parse_replay(std::string_view text) {
   for (const auto& [name, value_text] : fill(replay.c.question, arguments, layout_words)) {
     if (name == "kernel") {
       replay.kernel = value_text;
+    } else if (name == "case") {
+      const std::size_t colon = value_text.find(':');
+      const std::string_view source = value_text.substr(0, colon);
+      const char* const expected = "a case such as plan:17 or random:5";
+      if (colon == std::string_view::npos || (source != "plan" && source != "random")) refuse(value_text, expected);
+      if (integer(value_text.substr(colon + 1), value_text, expected) < 0) refuse(value_text, expected);
+      replay.generated = value_text;
+    } else if (name == "seed") {
+      replay.seed = static_cast<std::uint64_t>(integer(value_text, value_text, "a number"));
     } else if (name == "level") {
       const auto level = parse_level(value_text);
       if (!level) refuse("level=" + std::string(value_text), "exact, faithful or max-ulp=N");

@@ -4,6 +4,8 @@
 //   mylib gelu f32 x=-0x1.78752p+3
 //   onednn softmax bf16 shape=2x3 x=[0x1p+0,-inf*2,0x0p+0*3] axis=1 place=start+4 threads=2
 //
+//   mylib sigmoid f32 case=plan:17 seed=1
+//
 // `value*n` repeats.  Without `shape` a single value has shape 1 and a list its length; without
 // `place` tensors end at the guard page; attributes not named have their standard values.
 #pragma once
@@ -22,7 +24,14 @@ struct Replay {
   std::string kernel;  // variant name, empty: the only one
   Case c;
   Level level = default_level;
+  // Instead of inputs, where they are too many to write: a case of the kernel's plan, "plan:17"
+  // or "random:5", by the seed.
+  std::string generated;
+  std::uint64_t seed = 1;
 };
+
+// Lines up to this length write their inputs out.
+inline constexpr std::size_t longest_replay = 2000;
 
 // What is wrong with a text, and where: "axis=x: expected an integer, got 'x'".
 struct ReplayError : std::runtime_error {

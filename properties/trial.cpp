@@ -57,7 +57,7 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
 
   const Layout base = base_layout(kernel, f, c.question);
   if (run.differing.empty() && run.unwritten.empty() && !same(base, c.layout)) {
-    const Execution plain = execute(worker, kernel.index, {c.question, base, 0});
+    const Execution plain = execute(worker, kernel.index, {c.question, base, {}, 0});
     if (plain.finished()) {
       std::size_t count = 0, first = 0;
       for (std::size_t i = run.output.values.size(); i-- > 0;)

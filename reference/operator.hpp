@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,7 +23,7 @@ using Evaluate = std::function<Tensors<T>(const Tensors<T>& inputs, const Attrib
 
 // One result that is right for special inputs, by the row and not by the formula.
 struct Special {
-  double value = 0;                // NaN, ±∞, ±0 or an exactly representable number
+  double value = 0;                // NaN, ±∞, ±0 or a number; one that the format lacks stands for its neighbours
   const char* policy = nullptr;    // accepted under this policy: frameworks disagree; counted
   const char* unjudged = nullptr;  // any result is accepted, for this reason; counted
 };
@@ -42,8 +43,13 @@ struct InputRow {
   std::string name;
   std::vector<double> directed;  // tried in every dtype, rounded to it; specials are always tried
   Interval typical{-8, 8};       // where random values are dense
-  bool infinities = true;        // ±∞ belong to the domain
-  std::string unit;              // of shape: how it relates to the others, for people
+  // Cases hold nothing but NaN outside of it.
+  Interval domain{-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+  bool infinities = true;        // ±∞ belong to it
+
+  bool takes(double value) const {
+    return value != value || (value >= domain.low && value <= domain.high && (infinities || (value - value == 0)));
+  }
 };
 
 struct AttributeRow {

@@ -2,6 +2,8 @@
 // FAIL  mylib/gelu f32   129 ulp, allowed < 1   worst of 4,213 failing inputs in [-0x1.9p+3, -0x1.4p+2]
 //       gelu(-0x1.78752p+3) got -0x1.c73c1p-102  exact -0x1.c73b0e…p-102 (-3.5085…e-31)
 //       replay: karat replay 'mylib gelu f32 x=-0x1.78752p+3'
+#include <algorithm>
+
 #include "reports/paint.hpp"
 #include "reports/report.hpp"
 #include "reports/text.hpp"

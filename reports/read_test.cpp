@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdlib>
-
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "reports/record.hpp"
 #include "reports/testing/samples.hpp"

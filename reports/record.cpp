@@ -45,13 +45,13 @@ std::string where(const std::string& file, std::size_t line) {
 }
 
 RecordError::RecordError(std::string file_, std::size_t line_, std::string expected_, std::string got_,
-                         std::string todo)
-    : std::runtime_error(where(file_, line_) + ": expected " + expected_ + "; got " + got_ + "; " + todo),
+                         std::string advice)
+    : std::runtime_error(where(file_, line_) + ": expected " + expected_ + "; got " + got_ + "; " + advice),
       file(std::move(file_)),
       line(line_),
       expected(std::move(expected_)),
       got(std::move(got_)),
-      what_to_do(std::move(todo)) {}
+      what_to_do(std::move(advice)) {}
 
 std::string_view name(Verdict v) {
   switch (v) {
@@ -91,7 +91,7 @@ Totals Records::totals() const {
 }
 
 nlohmann::json parse_line(std::string_view line, Place place) {
-  const char* const todo = "write the record again, or remove the line if the writer was interrupted there";
+  const char* const advice = "write the record again, or remove the line if the writer was interrupted there";
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -104,7 +104,8 @@ nlohmann::json parse_line(std::string_view line, Place place) {
     } else if (c == '{' || c == '[') {
       if (++depth > deepest_nesting)
         throw RecordError(place.file, place.line,
-                          "at most " + std::to_string(deepest_nesting) + " levels of nesting", "more", todo);
+                          "at most " + std::to_string(deepest_nesting) + " levels of nesting", "more",
+                          advice);
     } else if (c == '}' || c == ']') {
       --depth;
     }
@@ -112,7 +113,7 @@ nlohmann::json parse_line(std::string_view line, Place place) {
   try {
     auto value = nlohmann::json::parse(line);
     if (!value.is_object())
-      throw RecordError(place.file, place.line, "a JSON object with `type`", excerpt(value), todo);
+      throw RecordError(place.file, place.line, "a JSON object with `type`", excerpt(value), advice);
     return value;
   } catch (const nlohmann::json::exception& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 7: …": keep the column and the reason.
@@ -121,7 +122,7 @@ nlohmann::json parse_line(std::string_view line, Place place) {
     if (const auto at = reason.find(" at line 1,"); at != std::string::npos) reason.erase(at, 11);
     throw RecordError(place.file, place.line,
                       "one JSON object in UTF-8 (" + shorten(printable(reason), 140) + ")",
-                      line.empty() ? "an empty line" : shown(line), todo);
+                      line.empty() ? "an empty line" : shown(line), advice);
   }
 }
 

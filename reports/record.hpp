@@ -22,7 +22,7 @@ namespace karat::reports {
 // A record file that cannot be read: where, what was expected, what is there, what to do.
 struct RecordError : std::runtime_error {
   RecordError(std::string file_, std::size_t line_, std::string expected_, std::string got_,
-              std::string todo);
+              std::string advice);
   std::string file;      // as given; "-" for standard input
   std::size_t line = 0;  // from 1; 0: the file as a whole
   std::string expected, got, what_to_do;

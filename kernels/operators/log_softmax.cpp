@@ -82,8 +82,8 @@ void FromOutputLanesNarrow(const double* dy, double* y, size_t count, const Sum&
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
     const V gradient = Load(dy + i), x = Load(y + i);
     const M near = hn::Lt(hn::Abs(x), Num(0.34));
-    // e^700 exceeds every f32 times a sum that is not 0.
-    const V factor = Choose(near, Expm1(x), Exp(AtMost(x, Num(700))));
+    // e^300 times a sum of f32 numbers that is not 0 exceeds them all, but not a double.
+    const V factor = Choose(near, Expm1(x), Exp(AtMost(x, Num(300))));
     const Pair product = TwoProduct(factor, t.hi);
     const Pair others = TwoSum(gradient, hn::Neg(hn::IfThenElseZero(near, t.hi)));
     const V low =

@@ -6,12 +6,23 @@
 // Method: three passes: maximum, sum, result.  x_i - max x is kept as an exact sum of two
 // doubles, and so is S.  Backward, with δ_j = dy_j - dy_i* (i* the position of the maximum):
 //   dx_i = e_i·(S·δ_i - T)/S²,  T = Σ e_j·δ_j,
-// where a constant dy gives exactly 0 and the dominant entry does not cancel.
+// where a constant dy gives exactly 0 and the dominant entry does not cancel.  What cancels
+// to less than the digits that were carried is 0.
 //
 // Bound: forward 1.6 ulp in double.  Backward loses what S·δ_i - T cancels: of 53 bits and a
 // result of 24 or fewer for f32, f16 and bf16; of 94 bits for f64, in sums of two doubles with
 // exponents of their own, so that no intermediate result leaves the range.
 #include "kernels/softmax.hpp"
+
+#ifndef KARAT_KERNELS_SOFTMAX_NOISE_  // this file is read once a target
+#define KARAT_KERNELS_SOFTMAX_NOISE_
+namespace karat::kernels {
+namespace {
+// Of the terms of T: the roundings of e_j are 2^-53 of them, in sums of two doubles 2^-94.
+constexpr double kNoiseNarrow = 0x1p-46, kNoise = 0x1p-80;
+}  // namespace
+}  // namespace karat::kernels
+#endif
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/operators/softmax.cpp"
@@ -33,16 +44,18 @@ void ForwardLanes(double* x, size_t count, double max, double sum) {
 
 // Backward, f32, f16, bf16: S and T in double, their roundings kept.
 Sums SumLanesNarrow(const double* dy, const double* x, size_t count, double max, double dy_max) {
-  Sum result[2];
+  Sum result[3];
   SumLanes(
       count,
-      [=](size_t i, Accumulator(&sums)[2]) HWY_ATTR {
+      [=](size_t i, Accumulator(&sums)[3]) HWY_ATTR {
         const V e = Exp(hn::Sub(Load(x + i), Num(max)));
+        const Pair term = TwoProduct(e, hn::Sub(Load(dy + i), Num(dy_max)));
         sums[0].Add(e);
-        sums[1].Add(TwoProduct(e, hn::Sub(Load(dy + i), Num(dy_max))));
+        sums[1].Add(term);
+        sums[2].Add(hn::Abs(term.hi));
       },
       result);
-  return {result[0], result[1]};
+  return {result[0], result[1], result[2]};
 }
 
 void BackwardLanesNarrow(const double* dy, double* x, size_t count, double max, double dy_max,
@@ -54,7 +67,10 @@ void BackwardLanesNarrow(const double* dy, double* x, size_t count, double max, 
     const V delta = hn::Sub(Load(dy + i), Num(dy_max));
     const Pair product = TwoProduct(s.hi, delta);
     const V low = hn::Sub(hn::MulAdd(s.lo, delta, product.lo), t.lo);
-    const V difference = hn::Add(hn::Sub(product.hi, t.hi), low);
+    const V larger = AtLeast(hn::Abs(product.hi), hn::Abs(t.hi));
+    const V sum = hn::Add(hn::Sub(product.hi, t.hi), low);
+    const M cancelled = hn::Lt(hn::Abs(sum), hn::Mul(larger, Num(kNoiseNarrow)));
+    const V difference = hn::IfThenZeroElse(cancelled, sum);
     Store(hn::Div(hn::Mul(e, difference), square), x + i);
   }
 }
@@ -80,17 +96,19 @@ double ExponentLanes(const double* dy, const double* x, size_t count, double max
 // Σ e_j without the largest, divided by 2^exponent, and T, divided by 2^t_exponent.
 Sums SumLanesFull(const double* dy, const double* x, size_t count, const RowMaximum& maximum, double dy_max,
                   double t_exponent) {
-  Sum result[2];
+  Sum result[3];
   SumLanes(
       count,
-      [&](size_t i, Accumulator(&sums)[2]) HWY_ATTR {
+      [&](size_t i, Accumulator(&sums)[3]) HWY_ATTR {
         const Weight e = WeightOf(Below(Load(x + i), maximum.peak.max));
-        sums[0].Add(Scale(e.w, hn::Sub(e.k, Num(maximum.exponent))));
         const WidePair delta = Delta(Load(dy + i), dy_max);
-        sums[1].Add(Scale(Multiply(e.w, delta.m), hn::Sub(hn::Add(e.k, delta.e), Num(t_exponent))));
+        const Pair term = Scale(Multiply(e.w, delta.m), hn::Sub(hn::Add(e.k, delta.e), Num(t_exponent)));
+        sums[0].Add(Scale(e.w, hn::Sub(e.k, Num(maximum.exponent))));
+        sums[1].Add(term);
+        sums[2].Add(hn::Abs(term.hi));
       },
       result);
-  return {result[0], result[1]};
+  return {result[0], result[1], result[2]};
 }
 
 void BackwardLanesFull(const double* dy, double* x, size_t count, double max, double dy_max, const Sum& sum,
@@ -101,7 +119,7 @@ void BackwardLanesFull(const double* dy, double* x, size_t count, double max, do
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
     const Weight e = WeightOf(Below(Load(x + i), max));
     const WidePair delta = Delta(Load(dy + i), dy_max);
-    const WidePair difference = Add({Multiply(s, delta.m), delta.e}, minus_t);
+    const WidePair difference = AddWithoutNoise({Multiply(s, delta.m), delta.e}, minus_t, kNoise);
     const V value = hn::Div(Multiply(e.w, difference.m).hi, square.hi);
     Store(Scale3(value, hn::Add(e.k, difference.e)), x + i);
   }
@@ -204,6 +222,7 @@ void backward_narrow(const Row& row) {
       },
       std::plus());
   sums.s = Sum{1} + sums.s;
+  sums.t = without_noise(sums, kNoiseNarrow);
   row.for_each_chunk([&](const Chunk& chunk) {
     alignas(64) double dy[kChunk], x[kChunk];
     row.read(0, chunk, 0, dy);
@@ -239,7 +258,7 @@ void backward(const Row& row) {
       },
       std::plus());
   const Sum s = Sum{1} + scale(sums.s, maximum.exponent);
-  const WideSum t = normalised(sums.t, t_exponent);
+  const WideSum t = normalised(without_noise(sums, kNoise), t_exponent);
   row.for_each_chunk([&](const Chunk& chunk) {
     alignas(64) double dy[kChunk], x[kChunk];
     row.read(0, chunk, 0, dy);

@@ -128,8 +128,9 @@ std::vector<std::uint64_t> run(const karat_kernel& kernel, const std::vector<std
 
 // Results to compare with: the control's, or for what it lacks a formula.  Nothing: any will do.
 std::vector<std::optional<double>> right_results(const Plugin& healthy, const karat_kernel& kernel,
-                                  const std::vector<std::int64_t>& shape,
-                                  const std::vector<std::vector<double>>& inputs, Attributes a) {
+                                                 const std::vector<std::int64_t>& shape,
+                                                 const std::vector<std::vector<double>>& inputs,
+                                                 Attributes a) {
   const karat_kernel* control = healthy.kernel(kernel.op, kernel.dtype);
   Call call(control ? *control : kernel, shape, a);
   for (std::size_t t = 0; t < call.output(); ++t)
@@ -227,7 +228,8 @@ void judge_all(const Plugin& plugin, const Plugin& healthy) {
       }
       continue;
     }
-    const std::vector<double> alphas = op.starts_with("leaky_relu") ? std::vector{0.25, 2.0} : std::vector{0.25};
+    const std::vector<double> alphas =
+        op.starts_with("leaky_relu") ? std::vector{0.25, 2.0} : std::vector{0.25};
     for (double alpha : alphas) {
       judge(healthy, *kernel, {static_cast<std::int64_t>(specials.size())}, with_gradient(specials),
             {.alpha = alpha});
@@ -323,6 +325,12 @@ TEST_CASE("the healthy plugin computes every forward operator in every dtype") {
         CHECK(disagreement(*row, {3, 4, 5}, {.beta = 2, .threshold = 3, .axis = axis},
                            {.strided = strided}) == "");
       }
+}
+
+TEST_CASE("the healthy plugin computes in place") {
+  const Plugin healthy(directory / "healthy.so");
+  for (const karat_kernel* row : healthy.kernels())
+    CHECK(disagreement(*row, {5, 7}, {.axis = 1}, {.in_place = true}) == "");
 }
 
 TEST_CASE("the healthy plugin rounds once, to nearest even, in both 16-bit formats") {

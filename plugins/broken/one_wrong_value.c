@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One wrong entry in a table of all f16 values: sigmoid of 0x3a5b is off by 3 units.
+ * One wrong entry in a table of all f16 values: sigmoid of 0x3a5b is off by 64 units, beyond any tolerance.
  */
 #include "plugins/broken/broken.h"
 
@@ -11,7 +11,7 @@ static int32_t run(const karat_kernel* self, const karat_call* call) {
 
   map(call, right_sigmoid);
   for (int64_t i = 0; i < count; ++i)
-    if (((const uint16_t*)x->data)[i] == 0x3a5b) ((uint16_t*)y->data)[i] += 3;
+    if (((const uint16_t*)x->data)[i] == 0x3a5b) ((uint16_t*)y->data)[i] += 64;
   return KARAT_OK;
 }
 

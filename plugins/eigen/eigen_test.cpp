@@ -37,6 +37,11 @@ TEST_CASE("every row of eigen computes its operator at every alignment and tail"
       }
 }
 
+TEST_CASE("every row of eigen computes in place") {
+  for (const karat_kernel* row : eigen().kernels())
+    CHECK(disagreement(*row, {3, 67}, {}, {.in_place = true}) == "");
+}
+
 TEST_CASE("eigen takes any rank") {
   for (const std::vector<std::int64_t>& shape :
        {std::vector<std::int64_t>{}, {3, 5}, {2, 0, 3}, {2, 3, 4, 5}})

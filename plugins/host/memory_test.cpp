@@ -202,7 +202,7 @@ TEST_CASE("around and between the elements of an input lie NaN bytes") {
   };
   CHECK(wants(-100, 100, {kEnd, 0}, 1) == Status::ok);
   CHECK(wants(64, 100, {kStart, 0}, 1) == Status::ok);
-  CHECK(wants(64, 7, {kEnd, 7}, 1) == Status::ok);
+  CHECK(wants(64, 8, {kEnd, 8}, 1) == Status::ok);
   CHECK(wants(4, 8, {kEnd, 0}, 3) == Status::ok);  // a gap, though `fill` wrote to it
   CHECK(wants(0, 1, {kEnd, 0}, 1) == Status::failed);
 }

@@ -32,6 +32,11 @@ TEST_CASE("every row of libm computes its operator, dense and strided") {
         }
 }
 
+TEST_CASE("every row of libm computes in place") {
+  for (const karat_kernel* row : libm().kernels())
+    CHECK(disagreement(*row, {3, 67}, {}, {.in_place = true}) == "");
+}
+
 TEST_CASE("libm's rows return the library's own bits") {
   const karat_kernel& row = *libm().kernel("tanh", KARAT_F32);
   Call call(row, {1000});

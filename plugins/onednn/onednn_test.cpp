@@ -51,6 +51,19 @@ TEST_CASE("every row of onednn computes its operator on every shape, tail and al
   }
 }
 
+TEST_CASE("the rows of onednn that claim it compute in place") {
+  int claimed = 0;
+  for (const karat_kernel* row : onednn().kernels())
+    if ((row->capabilities & KARAT_IN_PLACE) && available(*row)) {
+      ++claimed;
+      for (std::int64_t axis : {0, 1}) {
+        INFO(row->op << " dtype " << row->dtype << " axis " << axis);
+        CHECK(disagreement(*row, {33, 67}, {.axis = axis}, {.in_place = true}) == "");
+      }
+    }
+  CHECK(claimed >= 10);
+}
+
 TEST_CASE("onednn keeps primitives of different alpha and thread count apart") {
   const karat_kernel& row = *onednn().kernel("leaky_relu", KARAT_F32);
   for (int round = 0; round < 2; ++round)

@@ -13,9 +13,11 @@ struct LeakyRelu {
     if (std::isinf(x)) return exactly(x);
     return nan_if_nan(x);
   }
-  static Specials derivative_special(double dy, double x, double) {
+  // A mask of a NaN: the kernel takes either branch, or propagates it.
+  static Specials derivative_special(double dy, double x, double alpha) {
+    constexpr const char* policy = "mask_gradient_at_nan";
     if (std::isnan(x) && !std::isnan(dy))
-      return {{.value = nan_value}, {.unjudged = "mask of a NaN: the branch that is taken is the kernel's"}};
+      return {{.value = nan_value}, {.value = dy, .policy = policy}, {.value = alpha * dy, .policy = policy}};
     return nan_if_nan(dy, x);
   }
 };

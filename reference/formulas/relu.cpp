@@ -23,6 +23,7 @@ struct Relu {
   static T value(const T& x) {
     return max(x, 0);
   }
+  static Specials special(double x) { return x == infinity ? exactly(infinity) : nan_if_nan(x); }
   static Specials derivative_special(double dy, double x) { return masked_nan(dy, x, by_formula()); }
 };
 

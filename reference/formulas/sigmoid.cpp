@@ -63,7 +63,7 @@ const Row from_output{elementwise<FromOutput>({
     .source = "seed (8)",
     .notes = "In terms of the forward output y, exact on the bits of y that are given.",
     .inputs = {{.name = "dy", .typical = {-2, 2}, .infinities = false},
-               {.name = "y", .directed = {0.5, 0.25, 1}, .typical = {0, 1}, .infinities = false}},
+               {.name = "y", .directed = {0.5, 0.25, 1}, .typical = {0, 1}, .domain = {0, 1}, .infinities = false}},
     .outputs = {"dx"},
 })};
 

@@ -170,7 +170,7 @@ const Row softmax_from_output{along_axis<SoftmaxFromOutput>({
     .formula = "dx_i = y_i (dy_i − Σ_j dy_j y_j)",
     .source = "derivative of seed (9)",
     .notes = "In terms of the forward output y, exact on the bits of y that are given.",
-    .inputs = {gradient(), {.name = "y", .directed = {0.5, 0.25, 1}, .typical = {0, 1}, .infinities = false}},
+    .inputs = {gradient(), {.name = "y", .directed = {0.5, 0.25, 1}, .typical = {0, 1}, .domain = {0, 1}, .infinities = false}},
     .outputs = {"dx"},
     .attributes = {axis_row()},
 })};
@@ -205,7 +205,7 @@ const Row log_softmax_from_output{along_axis<LogSoftmaxFromOutput>({
     .source = "derivative of the logarithm of seed (9)",
     .notes = "In terms of the forward output y = log s, exact on the bits of y that are given.",
     .inputs = {gradient(),
-               {.name = "y", .directed = {-0.5, -104, -745}, .typical = {-20, 0}, .infinities = false}},
+               {.name = "y", .directed = {-0.5, -104, -745}, .typical = {-20, 0}, .domain = {-infinity, 0}, .infinities = false}},
     .outputs = {"dx"},
     .attributes = {axis_row()},
 })};

@@ -70,7 +70,7 @@ const Row from_output{elementwise<FromOutput>({
     .source = "derivative of seed (12)",
     .notes = "In terms of the forward output y, exact on the bits of y that are given.",
     .inputs = {{.name = "dy", .typical = {-2, 2}, .infinities = false},
-               {.name = "y", .directed = {0.5, -0.5, 1, -1}, .typical = {-1, 1}, .infinities = false}},
+               {.name = "y", .directed = {0.5, -0.5, 1, -1}, .typical = {-1, 1}, .domain = {-1, 1}, .infinities = false}},
     .outputs = {"dx"},
 })};
 

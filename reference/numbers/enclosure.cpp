@@ -265,9 +265,16 @@ std::string Enclosure::hexadecimal(int digits) const {
   std::uint64_t rest = t.significand << 1;
   for (int i = 0; i < digits && rest != 0; ++i, rest <<= 4) fraction += digit[rest >> 60];
   const bool cut = rest != 0 || t.more || !is_exact();
-  const std::int64_t exponent = t.exponent + 63;
+  fmpz_t exponent;  // of the leading bit; it may be any integer
+  fmpz_init(exponent);
+  arf_abs_bound_lt_2exp_fmpz(exponent, arb_midref(ball(*this)));
+  fmpz_sub_ui(exponent, exponent, 1);
+  char* digits_of_exponent = fmpz_get_str(nullptr, 10, exponent);
+  const std::string power = (fmpz_sgn(exponent) < 0 ? "" : "+") + std::string(digits_of_exponent);
+  flint_free(digits_of_exponent);
+  fmpz_clear(exponent);
   return std::string(t.negative ? "-" : "") + "0x1" + (fraction.empty() && !cut ? "" : ".") + fraction +
-         (cut ? "…" : "") + "p" + (exponent < 0 ? "" : "+") + std::to_string(exponent);
+         (cut ? "…" : "") + "p" + power;
 }
 
 std::optional<Bits> round_nearest(const Format& f, const Enclosure& x) {

@@ -78,6 +78,8 @@ TEST_CASE("hexadecimal text is cut and says so") {
   CHECK(Enclosure(-0.75).hexadecimal(15) == "-0x1.8p-1");
   CHECK((Enclosure(1) / 3).hexadecimal(6) == "0x1.555555…p-2");
   CHECK(Enclosure(0).hexadecimal(6) == "0x0p+0");
+  CHECK(ldexp(Enclosure(1), 3).hexadecimal(6) == "0x1p+3");
+  CHECK(exp(Enclosure(1e30)).hexadecimal(3) == "0x1.…p+1442695040888963407359924681001");
 }
 
 TEST_CASE("dual numbers give the derivative of what was written") {

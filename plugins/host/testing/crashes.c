@@ -158,7 +158,7 @@ static int32_t closes_descriptors(const karat_kernel* self, const karat_call* ca
   return KARAT_OK;
 }
 
-/* kind 0: text; 1: an empty packet; 2: too long; 3: the right header, another answer; 4: its body cut off */
+/* kind 0: text; 1: an empty packet; 2: too long; 3: an answer to another question; 4: one cut off */
 static int32_t writes_to_control(const karat_kernel* self, const karat_call* call) {
   (void)self;
   static char junk[128 * 1024];
@@ -172,9 +172,13 @@ static int32_t writes_to_control(const karat_kernel* self, const karat_call* cal
     if (kind == 2) send(fd, junk, sizeof junk, 0);
     if (kind >= 3) {
       const uint32_t header[4] = {0x6b617274, 1, kind == 3 ? 99 : 0, 0};
+      /* A flawless "ok, 0.5 s": code, two empty texts, one number. */
+      const uint32_t lengths[4] = {0, 0, 0, 1};
+      const double seconds = 0.5;
       memcpy(junk, header, sizeof header);
-      memset(junk + 16, 0xff, 64);
-      send(fd, junk, 80, 0);
+      memcpy(junk + 16, lengths, sizeof lengths);
+      memcpy(junk + 32, &seconds, sizeof seconds);
+      send(fd, junk, kind == 3 ? 40 : 24, 0);
     }
   }
   wait_forever();

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "bench/bench.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "properties/nearest.hpp"
+#include "properties/record.hpp"
+
+namespace karat::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> plugins, sizes;
+  std::vector<int> bench_threads;
+  Narrowing narrowing;
+  LevelFlags level;
+  std::string record;
+  double min_time = 0.1;
+};
+
+int benchmark(const Options& options) {
+  options.narrowing.validate();
+  const auto known = bench::size_names();
+  for (const std::string& size : options.sizes)
+    if (std::find(known.begin(), known.end(), size) == known.end())
+      throw UsageError(properties::unknown("size", size, {known.begin(), known.end()}));
+  for (const int threads : options.bench_threads)
+    if (threads < 1 || threads > 4096) throw UsageError("--bench-threads: expected 1 to 4096, got " + std::to_string(threads));
+  if (!(options.min_time > 0 && options.min_time <= 3600)) throw UsageError("--min-time: expected seconds, more than 0");
+  catch_interrupts();
+  properties::Recorder recorder;
+  if (!options.record.empty())
+    recorder = properties::Recorder(options.record, {{"karat", "bench"}, options.narrowing.seed, options.level.get()});
+  std::vector<bench::Timing> timings;
+  bool wrong = false, not_loaded = false;
+  Progress progress;
+  for (const PluginArgument& argument : resolve(options.plugins)) {
+    if (interrupted()) break;
+    try {
+      if (!argument.error.empty()) throw host::LoadError(argument.error);
+      host::Worker worker(argument.file);
+      recorder.plugin(argument.name, worker.info(), std::filesystem::absolute(argument.file));
+      bench::BenchOptions b;
+      b.op = options.narrowing.op;
+      b.kernel = options.narrowing.kernel;
+      b.dtypes = options.narrowing.dtypes;
+      b.sizes = options.sizes;
+      b.threads = options.bench_threads;
+      b.takes = [&](const host::KernelRow& row) { return options.narrowing.in_shard(static_cast<std::size_t>(row.index)); };
+      b.level = options.level.get();
+      b.min_seconds = options.min_time;
+      b.seed = options.narrowing.seed;
+      b.stop = interrupted;
+      b.progress = [&](const std::string& what, std::size_t done, std::size_t all) {
+        progress.show(argument.name + "  " + what + "  " + std::to_string(done) + " of " + std::to_string(all));
+      };
+      for (bench::Timing& t : bench::run(worker, argument.name, b, [&](const bench::Timing& t) { recorder.line(bench::timing_json(t)); })) {
+        wrong = wrong || !t.verified;
+        timings.push_back(std::move(t));
+      }
+    } catch (const host::LoadError& e) {
+      progress.clear();
+      std::fprintf(stderr, "karat: %s\n", e.what());
+      recorder.plugin_error(argument.name, argument.file, e.what());
+      not_loaded = true;
+    }
+  }
+  progress.clear();
+  std::fputs(bench::table(timings, terminal_width()).c_str(), stdout);
+  if (const std::string warning = bench::size_warning(); !warning.empty()) std::printf("%s\n", warning.c_str());
+  if (timings.empty()) std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
+  return exit_code(wrong, not_loaded || interrupted(), !timings.empty());
+}
+
+}  // namespace
+
+Command bench_command() {
+  return {"bench", [](CLI::App& app, std::function<int()>& run) {
+            auto options = std::make_shared<Options>();
+            app.description("Times kernels beside a copy of the same bytes, and verifies the very outputs that were timed");
+            app.footer(
+                "Example: karat bench native eigen --op 'sig*' --dtype f32 --size L1,DRAM\n"
+                "A kernel whose timed outputs do not conform has no time, and the exit code is 1.");
+            app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
+            options->narrowing.add_to(app);
+            options->level.add_to(app);
+            app.add_option("--size", options->sizes, "Only these sizes: L1, L2, DRAM (comma-separated)")->delimiter(',')->type_name("LIST");
+            app.add_option("--bench-threads", options->bench_threads, "Thread counts to time with (default: 1 and all)")->delimiter(',')->type_name("LIST");
+            app.add_option("--min-time", options->min_time, "Seconds of calls in each benchmark (default 0.1)");
+            app.add_option("--record", options->record, "Write records to FILE")->type_name("FILE.jsonl");
+            run = [options] { return benchmark(*options); };
+          }};
+}
+
+}  // namespace karat::cli
