@@ -196,7 +196,7 @@ class Run {
                                    [&](int repeats) { return worker_.time(before, repeats); });
       r.error = fault(kernel.outcome);
       if (costly(kernel.outcome.status)) hopeless = r.error + " (at " + t.size + "; not tried again)";
-      if (r.error.empty()) {}
+      if (r.error.empty()) r.error = verifier.check(output).value_or("");
       if (!r.error.empty()) return r;
       one_call = r.seconds = kernel.seconds;
       // As long as the kernel, or as many: whichever is more.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Elementary functions of doubles in lanes.
 //
-// Bounds are of the methods, in ulp of the exact result; kernels/elementary_test.cpp states
-// what was measured.  A lane depends on nothing but its own input; NaN passes through.
+// Bounds are of the methods, in ulp of the exact result; the heads of operators/*.cpp have the
+// worst that was seen, with its input.  A lane depends on nothing but its own input; NaN passes through.
 
 #if defined(KARAT_KERNELS_ELEMENTARY_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KARAT_KERNELS_ELEMENTARY_INL_H_

@@ -96,8 +96,8 @@ HWY_INLINE Pair TwoProduct(V a, V b) {
 #endif
 }
 
-// n/d of sums, 1 <= d.hi < 8 and |n.hi| < 8: the quotient of the leading parts, by one
-// division, and what is left of n. 0.5 ulp and 2^-100.
+// n/d of sums, d.hi >= 1 and both far inside the range: the quotient of the leading parts, by
+// one division, and what is left of n. 0.5 ulp and 2^-100.
 HWY_INLINE V Quotient(Pair n, Pair d) {
   const V inverse = hn::Div(Num(1), d.hi);
   const V q = hn::Mul(n.hi, inverse);

@@ -109,6 +109,12 @@ inline Sum operator*(Sum a, Sum b) {
   return two_sum(hi, std::fma(a.hi, b.hi, -hi) + (a.hi * b.lo + a.lo * b.hi));
 }
 
+// 0.5 ulp and 2^-100: what is left of n after the first quotient is divided too.
+inline double quotient(Sum n, Sum d) {
+  const double q = n.hi / d.hi;
+  return q + (std::fma(-q, d.hi, n.hi) + (n.lo - q * d.lo)) / d.hi;
+}
+
 inline Sum scale(Sum a, double exponent) {
   const int e = static_cast<int>(std::clamp(exponent, -6000.0, 6000.0));
   return {std::ldexp(a.hi, e), std::ldexp(a.lo, e)};

@@ -234,13 +234,16 @@ Measured measure(const Reference& reference, std::int32_t dtype, Kind kind, int 
   return result;
 }
 
-TEST_CASE("The softmax family stays within 4 ulp in every dtype on every target") {
+// Measured, and a margin: f64 rounds more than once, the others once, from double.
+double bound_of(std::int32_t dtype) { return dtype == KARAT_F64 ? 1.5 : 0.501; }
+
+TEST_CASE("The softmax family stays within its stated bounds in every dtype on every target") {
   for (const Reference& reference : kReferences)
     for (const std::int32_t dtype : kDtypes)
       for (const Kind kind : kKinds) {
         const Measured m = measure(reference, dtype, kind, 12);
         INFO(m.worst);
-        CHECK(m.max_ulp <= 4);
+        CHECK(m.max_ulp <= bound_of(dtype));
       }
 }
 
@@ -251,7 +254,7 @@ TEST_CASE("Largest errors of the softmax family", "[.measure]") {
         const Measured m = measure(reference, dtype, kind, 60);
         std::printf("%-33s %-4s %-10s max %.3f ulp  %s\n", reference.op, name_of(dtype),
                     kKindNames[static_cast<int>(kind)], m.max_ulp, m.max_ulp > 3 ? m.worst.c_str() : "");
-        CHECK(m.max_ulp <= 4);
+        CHECK(m.max_ulp <= bound_of(dtype));
       }
 }
 

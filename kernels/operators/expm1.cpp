@@ -2,8 +2,8 @@
 // expm1: y = e^x - 1.
 //
 // Method: x = k·ln 2 + r as in exp; (2^k - 1) + 2^k·r is summed exactly before the rest of the
-// series enters, so nothing cancels near 0 (elementary-inl.h, Expm1).  Bound: 0.9 ulp in
-// double; f32, f16 and bf16 round that once more.
+// series enters, so nothing cancels near 0 (elementary-inl.h, Expm1).  Bound: 1 ulp in double:
+// worst seen 0.895 at 0x1.7f1dbaae2089p-2.  f32, f16 and bf16 round that once more.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -2,7 +2,8 @@
 // log: y = log x.
 //
 // Method: x = 2^k·m, √½ ≤ m < √2, log m = 2·artanh(s), s = (m-1)/(m+1), by its series to s^21
-// (elementary-inl.h, Log).  Bound: 0.9 ulp in double; f32, f16 and bf16 round that once more.
+// (elementary-inl.h, Log).  Bound: 0.9 ulp in double: worst seen 0.722 at 0x1.67dd2600018dap+0.
+// f32, f16 and bf16 round that once more.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

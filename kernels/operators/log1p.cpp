@@ -2,7 +2,8 @@
 // log1p: y = log(1 + x).
 //
 // Method: log of the exact sum of 1 and x, its tail carried into m - 1 (elementary-inl.h,
-// Log1p).  Bound: 0.9 ulp in double; f32, f16 and bf16 round that once more.
+// Log1p).  Bound: 0.9 ulp in double: worst seen 0.789 at -0x1.2e18c3a9a894ap-2.  f32, f16 and
+// bf16 round that once more.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The axis is taken for the last one.  Special values, and rows of one
- * element, go the right way, so that only the
- * accuracy can tell.  Shows at shape 2x2, axis 0.
+ * The axis is taken for the last one.  Special values and rows of one element go the right way,
+ * so that only the accuracy can tell.  Shows at shape 2x2, axis 0.
  */
 #include "plugins/broken/broken.h"
 

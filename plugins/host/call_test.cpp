@@ -143,6 +143,8 @@ TEST_CASE("a changed floating-point environment is described and undone") {
   const Outcome next = run(worker, unary(worker, "needs_default_fp", 4));
   CHECK(next.status == Status::ok);
   CHECK(next.fp_env_changed.empty());
+  // What another function of the plugin leaves does not reach run().
+  CHECK(run(worker, unary(worker, "scratch_changes_fp", 4)).status == Status::ok);
 }
 
 TEST_CASE("scratch is aligned, filled with NaN and fenced") {

@@ -128,6 +128,11 @@ static size_t hundred_bytes(const karat_kernel* self, const karat_call* call) {
   (void)self;
   return call->scratch == NULL ? 100 : 0;
 }
+static size_t changes_fp(const karat_kernel* self, const karat_call* call) {
+  (void)self, (void)call;
+  fesetround(FE_UPWARD);
+  return 0;
+}
 static size_t all_memory(const karat_kernel* self, const karat_call* call) {
   (void)self, (void)call;
   return SIZE_MAX;
@@ -234,6 +239,7 @@ static const karat_kernel rows[] = {
     ROW_WITH(over_reads, wants_nan, .over_read = 16),
     ROW_WITH(uses_scratch, uses_scratch, .scratch_bytes = hundred_bytes),
     ROW_WITH(asks_for_all, copy, .scratch_bytes = all_memory),
+    ROW_WITH(scratch_changes_fp, needs_default_fp, .scratch_bytes = changes_fp),
     ROW(unprotects),
     ROW(reopens),
     ROW(writes_to_host),
