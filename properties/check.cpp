@@ -153,6 +153,7 @@ class Check {
     };
     Case worst = seen.worst;
     Finding finding = seen.finding;
+    origin_ = seen.worst.origin;
     worst = shrink_shape(seen.worst, kernel_, budget, fails);
     if (!costly(kind)) finding = refreshed(worst, kind, finding);
     Failure failure = failure_of(kind, seen, worst, finding);
@@ -179,7 +180,6 @@ class Check {
       if (f.kind == kind && (!best || badness_of(f) > badness_of(*best))) best = &f;
     if (!best) return before;
     c.focus = best->element.value_or(0);
-    outputs_ = trial.output;
     return *best;
   }
   Finding refreshed(const Case& c, Kind kind, const Finding& before) {
@@ -190,8 +190,8 @@ class Check {
   std::string line_of(const Case& c) const {
     Replay line{verdict_.plugin, verdict_.kernel, c, verdict_.level, {}, options_.seed};
     std::string text = properties::to_text(line);
-    if (text.size() <= longest_replay || c.origin.empty()) return text;
-    line.generated = c.origin;
+    line.generated = c.origin.empty() ? origin_ : c.origin;
+    if (text.size() <= longest_replay || line.generated.empty()) return text;
     return properties::to_text(line);
   }
 
@@ -262,7 +262,7 @@ class Check {
   std::map<Kind, Seen> seen_;
   std::set<std::string> reasons_;
   std::optional<std::string> error_;
-  Tensor<Bits> outputs_;
+  std::string origin_;  // of the failure being reported: names it where it is too long to write
   std::int64_t declined_ = 0, judged_ = 0;
   bool declined_values_ = false;
   bool finished_ = false;

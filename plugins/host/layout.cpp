@@ -13,7 +13,7 @@
 namespace karat::host {
 namespace {
 
-constexpr std::uint64_t kNanBytes = ~std::uint64_t{0};  // NaN in every format, at every alignment
+constexpr int kNanByte = 0xff;  // repeated, NaN in every format, at every alignment
 constexpr std::size_t kMostOverRead = std::size_t{1} << 20;
 
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("prepare: " + what); }
@@ -156,10 +156,10 @@ Layout::Layout(const CallSpec& call, const KernelRow& row, SharedFile& inputs, S
   total_bytes_ = in_bytes + out_bytes;
 
   for (std::size_t i = 0; i < count; ++i) {
-    if (shared_[i]) apart_[i].assign(regions_[i].data_bytes, std::byte{0xff});
+    if (shared_[i]) apart_[i].assign(regions_[i].data_bytes, std::byte{kNanByte});
     if (call_.tensors[i].role == KARAT_INOUT) in_outs_.push_back({i, {}, 0, false});
     // Never what an earlier call left there.
-    if (regions_[i].shares < 0) std::memset(pages(regions_[i]), 0xff, regions_[i].bytes);
+    if (regions_[i].shares < 0) std::memset(pages(regions_[i]), kNanByte, regions_[i].bytes);
   }
 }
 
@@ -245,7 +245,7 @@ void Layout::before_call(std::uint64_t poison) {
     const Region& region = regions_[i];
     if (region.shares >= 0) continue;
     if (!region.writable) {
-      for (const Range& gap : region.gaps) std::memset(data(region) + gap.offset, 0xff, gap.bytes);
+      for (const Range& gap : region.gaps) std::memset(data(region) + gap.offset, kNanByte, gap.bytes);
       hashes_[i] = hash_bytes(pages(region), region.bytes);
       continue;
     }
