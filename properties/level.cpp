@@ -34,9 +34,18 @@ std::optional<Level> parse_level(std::string_view text) {
   return Level{Level::Rule::max_ulp, ulps};
 }
 
+namespace {
+
+// The largest error in ulps that a level lets through: half an ulp, less than one, N.
+double reach(const Level& level) {
+  return level.rule == Level::Rule::exact ? 0.5 : level.rule == Level::Rule::faithful ? 1 : level.ulps;
+}
+
+}  // namespace
+
 Level stricter(const Level& a, const Level& b) {
-  if (a.rule != b.rule) return a.rule < b.rule ? a : b;
-  return a.ulps <= b.ulps ? a : b;
+  if (reach(a) != reach(b)) return reach(a) < reach(b) ? a : b;
+  return a.rule <= b.rule ? a : b;
 }
 
 }  // namespace karat::properties

@@ -49,7 +49,7 @@ std::string unknown(std::string_view what, std::string_view got, const std::vect
   });
   if (nearest != names.end() && distance(shown, *nearest) <= std::max<std::size_t>(2, nearest->size() / 3))
     text += ": did you mean " + *nearest + "?";
-  text += " Known:";
+  text += text.ends_with('?') ? " Known:" : "; known:";
   for (const std::string& name : names) text += " " + name;
   return text;
 }

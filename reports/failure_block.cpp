@@ -69,6 +69,7 @@ std::vector<std::string> lines(const Kernel& k, const Failure& f, int width) {
     if (!exact.empty()) add(exact, "  exact ");
   }
   if (!f.replay.empty()) out.push_back(indent + "replay: " + printable(f.replay));
+  if (!f.simplest.empty()) out.push_back(indent + "simplest: " + printable(f.simplest));
   return out;
 }
 

@@ -121,9 +121,13 @@ std::string failure_card(const Kernel& k, const Failure& f, const std::string& i
   if (!f.exact.empty()) add("exact", differing(f.exact, f.got));
   if (!f.exact_decimal.empty()) add("", "<span class=\"quiet\">" + escape_html(f.exact_decimal) + "</span>");
   if (!values.empty()) out += "<dl class=\"values\">\n" + values + "</dl>\n";
-  if (!f.replay.empty())
-    out += "<div class=\"replay\"><pre tabindex=\"0\" aria-label=\"replay line\">" + escape_html(f.replay) +
+  const auto line = [&](const std::string& text, const char* label) {
+    if (text.empty()) return;
+    out += fmt::format("<div class=\"replay\"><pre tabindex=\"0\" aria-label=\"{}\">", label) + escape_html(text) +
            "</pre><button type=\"button\" class=\"copy\" hidden>Copy</button></div>\n";
+  };
+  line(f.replay, "replay line");
+  line(f.simplest, "replay line of the simplest input");
   return out + "</article>\n";
 }
 

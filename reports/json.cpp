@@ -70,6 +70,7 @@ Json failure(const Failure& f) {
   set(out, "from", f.from);
   set(out, "to", f.to);
   set(out, "replay", f.replay);
+  set(out, "simplest", f.simplest);
   return out;
 }
 
@@ -92,6 +93,7 @@ Json kernel(const Kernel& k) {
   out["policies"] = policies;
   Json failures = Json::array();
   for (const Failure& f : k.failures) failures.push_back(failure(f));
+  if (!k.notes.empty()) out["notes"] = k.notes;
   out["failures"] = failures;
   out["seconds"] = number(k.seconds);
   return out;

@@ -33,6 +33,7 @@ Failure failure(const nlohmann::json& value, std::size_t index, Place place, std
   out.from = f.text("from");
   out.to = f.text("to");
   out.replay = f.text("replay");
+  out.simplest = f.text("simplest");
   unknown += f.unknown();
   return out;
 }
@@ -195,6 +196,7 @@ Kernel kernel_fields(const nlohmann::json& value, Place place, std::uint64_t& un
   out.correctly_rounded = f.figure("correctly_rounded");
   out.undecided = f.count("undecided");
   out.policies = f.counts("policies");
+  out.notes = f.texts("notes");
   if (const auto* failures = f.array("failures"))
     for (const auto& item : *failures)
       out.failures.push_back(failure(item, out.failures.size(), place, unknown));

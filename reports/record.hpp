@@ -79,6 +79,7 @@ struct Failure {
   std::string got, exact, exact_decimal;
   std::optional<double> ulp, allowed;
   std::string from, to, replay;
+  std::string simplest;  // replay line of the simplest inputs that fail so; empty: the same
 };
 
 struct Kernel {
@@ -93,6 +94,7 @@ struct Kernel {
   std::optional<double> correctly_rounded;
   std::uint64_t undecided = 0;
   std::vector<std::pair<std::string, std::uint64_t>> policies;
+  std::vector<std::string> notes;
   std::vector<Failure> failures;
   double seconds = 0;
   std::size_t run = 0;
