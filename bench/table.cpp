@@ -80,7 +80,10 @@ std::string grid(const std::vector<Line>& lines, const std::vector<std::string>&
   return text;
 }
 
-// Kernel and reason, each pair once, with the benchmarks that it holds for.
+// What a reason begins with: "inaccurate", "crashed".
+std::string kind_of(const std::string& reason) { return reason.substr(0, reason.find(':')); }
+
+// The first reason of each kind that a kernel has, with the benchmarks that it holds for.
 std::string without_time(const std::vector<Line>& lines, const std::vector<std::string>& sizes) {
   std::vector<std::tuple<std::string, std::string, std::string>> reasons;  // name, reason, where
   for (const Line& line : lines)
@@ -90,7 +93,7 @@ std::string without_time(const std::vector<Line>& lines, const std::vector<std::
       const std::string where =
           size + " " + std::to_string(line.threads) + (line.threads == 1 ? " thread" : " threads");
       const auto same = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) {
-        return std::get<0>(r) == line.name && std::get<1>(r) == found->second->reason;
+        return std::get<0>(r) == line.name && kind_of(std::get<1>(r)) == kind_of(found->second->reason);
       });
       if (same != reasons.end())
         std::get<2>(*same) += ", " + where;

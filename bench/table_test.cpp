@@ -98,6 +98,18 @@ TEST_CASE("a wide table has a line a kernel and thread count, back ends side by 
         "      crashed: for a reason\n");
 }
 
+TEST_CASE("a kernel's reasons of one kind are said once, with where they hold") {
+  CHECK_THAT(table({refused("a", "exp", "L1", 1, "inaccurate: element 1"),
+                    refused("a", "exp", "L1", 2, "hung: 10 s"),
+                    refused("a", "exp", "DRAM", 1, "inaccurate: element 7")},
+                   120),
+             Catch::EndsWith("Without a time:\n"
+                             "  a/exp f32 loop (L1 1 thread, DRAM 1 thread)\n"
+                             "      inaccurate: element 1\n"
+                             "  a/exp f32 loop (L1 2 threads)\n"
+                             "      hung: 10 s\n"));
+}
+
 TEST_CASE("a narrow table stands below the other, each within the width") {
   const std::string text = table(some, 60);
   std::size_t begin = 0;

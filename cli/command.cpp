@@ -190,9 +190,9 @@ int run(std::vector<std::string> arguments) {
     if (!arguments.empty() && !arguments[0].starts_with('-') &&
         std::find(names.begin(), names.end(), arguments[0]) == names.end())
       throw UsageError(properties::unknown("command", arguments[0], names));
-    // "-inf" is a number here, never the options -i -n -f.
+    // "-inf" is a number here, never the options -i -n -f; "[1,2]" is one tensor, not two words.
     for (std::string& a : arguments)
-      if (a == "-inf" || a == "-nan" || a == "-infinity") a.insert(a.begin(), ' ');
+      if (a == "-inf" || a == "-nan" || a == "-infinity" || a.starts_with('[')) a.insert(a.begin(), ' ');
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     try {
       app.parse(std::move(reversed));

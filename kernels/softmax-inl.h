@@ -39,6 +39,12 @@ HWY_INLINE Scaled ExpOf(const Difference& d) {
   return {e.k, hn::IfThenZeroElse(nothing, e.hi), hn::IfThenZeroElse(nothing, e.lo)};
 }
 
+// Its value; what lies below the range of a double is lost.
+HWY_INLINE Pair PairOf(const Scaled& e) {
+  const V k = AtLeast(e.k, Num(-2000));
+  return {Scale2(e.hi, k), Scale2(e.lo, k)};
+}
+
 // e^d as 2^k·w with w to 94 bits or more, exactly 0 for d = -∞.
 struct Weight {
   Pair w;
@@ -52,7 +58,7 @@ HWY_INLINE Weight WeightOf(const Difference& d) {
   return {{hn::IfThenZeroElse(nothing, w.hi), hn::IfThenZeroElse(nothing, w.lo)}, e.k};
 }
 
-// Σ e_j of a chunk, divided by 2^exponent.
+// Σ e_j of a chunk, divided by 2^exponent, to 56 bits.
 HWY_INLINE Sum SumOfExps(const double* x, size_t count, double max, double exponent) {
   Sum result[1];
   SumLanes(
@@ -61,6 +67,19 @@ HWY_INLINE Sum SumOfExps(const double* x, size_t count, double max, double expon
         const Scaled e = ExpOf(Below(Load(x + i), max));
         const V k = AtLeast(hn::Sub(e.k, Num(exponent)), Num(-2000));
         sums[0].Add(Pair{Scale2(e.hi, k), Scale2(e.lo, k)});
+      },
+      result);
+  return result[0];
+}
+
+// The same to 94 bits.
+HWY_INLINE Sum SumOfWeights(const double* x, size_t count, double max, double exponent) {
+  Sum result[1];
+  SumLanes(
+      count,
+      [=](size_t i, Accumulator(&sums)[1]) HWY_ATTR {
+        const Weight e = WeightOf(Below(Load(x + i), max));
+        sums[0].Add(Scale(e.w, hn::Sub(e.k, Num(exponent))));
       },
       result);
   return result[0];

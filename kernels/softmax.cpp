@@ -16,6 +16,10 @@ Sum SumOfExpsLanes(const double* x, size_t count, double max, double exponent) {
   return SumOfExps(x, count, max, exponent);
 }
 
+Sum SumOfWeightsLanes(const double* x, size_t count, double max, double exponent) {
+  return SumOfWeights(x, count, max, exponent);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels
@@ -25,6 +29,7 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 
 HWY_EXPORT(SumOfExpsLanes);
+HWY_EXPORT(SumOfWeightsLanes);
 
 RowMaximum find_row_maximum(const Row& row, int tensor) {
   RowMaximum result{.peak = find_peak(row, tensor)};
@@ -35,13 +40,16 @@ RowMaximum find_row_maximum(const Row& row, int tensor) {
   return result;
 }
 
-Sum sum_of_others(const Row& row, int tensor, const RowMaximum& maximum) {
+Sum sum_of_others(const Row& row, int tensor, const RowMaximum& maximum, Digits digits) {
   return row.reduce(
       Sum{},
       [&](const Chunk& chunk) {
         alignas(64) double x[kChunk];
         read_without(row, tensor, chunk, maximum.peak.index, x);
-        return HWY_DYNAMIC_DISPATCH(SumOfExpsLanes)(x, chunk.padded(), maximum.peak.max, maximum.exponent);
+        const std::size_t n = chunk.padded();
+        return digits == Digits::of_double
+                   ? HWY_DYNAMIC_DISPATCH(SumOfExpsLanes)(x, n, maximum.peak.max, maximum.exponent)
+                   : HWY_DYNAMIC_DISPATCH(SumOfWeightsLanes)(x, n, maximum.peak.max, maximum.exponent);
       },
       std::plus());
 }

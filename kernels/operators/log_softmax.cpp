@@ -49,16 +49,14 @@ Sum SumLanesOf(const double* dy, size_t count) {
   return result[0];
 }
 
-// Backward, f32, f16, bf16: S and D to twice the digits of a double, e_i to a double's.
+// Backward, f32, f16, bf16: e_i to 56 bits, the rest in sums of two doubles.
 void BackwardLanesNarrow(const double* dy, double* x, size_t count, double max, const Sum& sum,
                          const Sum& total) {
-  const Pair s = Broadcast(sum), t = Broadcast(total);
+  const Pair s = Broadcast(sum), minus_total = Negate(Broadcast(total));
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
-    const V e = Exp(hn::Sub(Load(x + i), Num(max)));
-    const V gradient = Load(dy + i);
-    const Pair a = TwoProduct(gradient, s.hi), b = TwoProduct(e, t.hi);
-    const V low = hn::Sub(hn::MulAdd(gradient, s.lo, a.lo), hn::MulAdd(e, t.lo, b.lo));
-    Store(hn::Div(hn::Add(hn::Sub(a.hi, b.hi), low), s.hi), x + i);
+    const Pair e = PairOf(ExpOf(Below(Load(x + i), max)));
+    const Pair gradient = Multiply({Load(dy + i), Num(0)}, s);
+    Store(hn::Div(Add(gradient, Multiply(e, minus_total)).hi, s.hi), x + i);
   }
 }
 
@@ -78,17 +76,19 @@ void BackwardLanesFull(const double* dy, double* x, size_t count, double max, co
 
 // From the output.
 void FromOutputLanesNarrow(const double* dy, double* y, size_t count, const Sum& total) {
-  const Pair t = Broadcast(total);
+  const Pair minus_total = Negate(Broadcast(total));
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
     const V gradient = Load(dy + i), x = Load(y + i);
+    // Near: (dy - D) - (e^y - 1)·D, otherwise dy - e^y·D.
     const M near = hn::Lt(hn::Abs(x), Num(0.34));
+    const Expm1Parts expm1 = Expm1Scaled(Choose(near, x, Num(0)));
     // e^300 times a sum of f32 numbers that is not 0 exceeds them all, but not a double.
-    const V factor = Choose(near, Expm1(x), Exp(AtMost(x, Num(300))));
-    const Pair product = TwoProduct(factor, t.hi);
-    const Pair others = TwoSum(gradient, hn::Neg(hn::IfThenElseZero(near, t.hi)));
-    const V low =
-        hn::Sub(hn::Sub(others.lo, hn::IfThenElseZero(near, t.lo)), hn::MulAdd(factor, t.lo, product.lo));
-    Store(hn::Add(hn::Sub(others.hi, product.hi), low), y + i);
+    const Scaled exp = ExpScaled(AtMost(AtLeast(x, Num(-1000)), Num(300)), Num(0));
+    const Pair factor = Choose(near, FastTwoSum(expm1.hi, expm1.lo), PairOf(exp));
+    const Pair minus_near = {hn::IfThenElseZero(near, minus_total.hi),
+                             hn::IfThenElseZero(near, minus_total.lo)};
+    const Pair start = Add({gradient, Num(0)}, minus_near);
+    Store(Add(start, Multiply(factor, minus_total)).hi, y + i);
   }
 }
 
@@ -132,7 +132,8 @@ constexpr std::int64_t kNowhere = -1;
 void forward(const Row& row) {
   const RowMaximum maximum = find_row_maximum(row, 0);
   if (!maximum.valid()) return row.write_all(kNaN);
-  const double log_sum = HWY_DYNAMIC_DISPATCH(LogSumLanes)(sum_of_others(row, 0, maximum), maximum.exponent);
+  const double log_sum =
+      HWY_DYNAMIC_DISPATCH(LogSumLanes)(sum_of_others(row, 0, maximum, Digits::of_double), maximum.exponent);
   row.for_each_chunk([&](const Chunk& chunk) {
     alignas(64) double x[kChunk];
     row.read(0, chunk, 0, x);
@@ -180,8 +181,8 @@ struct Gradients {
   double dominant;  // dx_i*
 };
 
-Gradients gradients_of(const Row& row, const RowMaximum& maximum, int exponent) {
-  const Sum rest = sum_of_others(row, 1, maximum);
+Gradients gradients_of(const Row& row, const RowMaximum& maximum, int exponent, Digits digits) {
+  const Sum rest = sum_of_others(row, 1, maximum, digits);
   const Sum sum = Sum{1} + scale(rest, maximum.exponent);
   const WideSum others = normalised(sum_of_gradients(row, maximum.peak.index, exponent), exponent);
   const WideSum own = normalised({row.element(0, maximum.peak.index), 0});
@@ -193,7 +194,7 @@ Gradients gradients_of(const Row& row, const RowMaximum& maximum, int exponent) 
 void backward_narrow(const Row& row) {
   const RowMaximum maximum = find_row_maximum(row, 1);
   if (!maximum.valid()) return row.write_all(kNaN);
-  const Gradients g = gradients_of(row, maximum, 0);
+  const Gradients g = gradients_of(row, maximum, 0, Digits::of_double);
   const Sum total = scale(g.total.m, g.total.e);
   write_gradients(row, maximum.peak.index, g.dominant, [&](const double* dy, double* x, std::size_t n) {
     HWY_DYNAMIC_DISPATCH(BackwardLanesNarrow)(dy, x, n, maximum.peak.max, g.sum, total);
@@ -203,7 +204,7 @@ void backward_narrow(const Row& row) {
 void backward(const Row& row) {
   const RowMaximum maximum = find_row_maximum(row, 1);
   if (!maximum.valid()) return row.write_all(kNaN);
-  const Gradients g = gradients_of(row, maximum, exponent_of(row));
+  const Gradients g = gradients_of(row, maximum, exponent_of(row), Digits::of_two);
   write_gradients(row, maximum.peak.index, g.dominant, [&](const double* dy, double* x, std::size_t n) {
     HWY_DYNAMIC_DISPATCH(BackwardLanesFull)(dy, x, n, maximum.peak.max, g.sum, g.total);
   });

@@ -43,14 +43,17 @@ void ForwardLanes(double* x, size_t count, double max, const Sum& sum) {
   }
 }
 
-// Backward, f32, f16, bf16: S and T in double, their roundings kept.
+// Backward, f32, f16, bf16: e_j to 56 bits, the rest in sums of two doubles; no exponent comes
+// near the ends of a double's range.
+HWY_INLINE Pair Delta(V dy, double dy_max) { return TwoSum(dy, Num(-dy_max)); }
+
 Sums SumLanesNarrow(const double* dy, const double* x, size_t count, double max, double dy_max) {
   Sum result[3];
   SumLanes(
       count,
       [=](size_t i, Accumulator(&sums)[3]) HWY_ATTR {
-        const V e = Exp(hn::Sub(Load(x + i), Num(max)));
-        const Pair term = TwoProduct(e, hn::Sub(Load(dy + i), Num(dy_max)));
+        const Pair e = PairOf(ExpOf(Below(Load(x + i), max)));
+        const Pair term = Multiply(e, Delta(Load(dy + i), dy_max));
         sums[0].Add(e);
         sums[1].Add(term);
         sums[2].Add(hn::Abs(term.hi));
@@ -61,23 +64,20 @@ Sums SumLanesNarrow(const double* dy, const double* x, size_t count, double max,
 
 void BackwardLanesNarrow(const double* dy, double* x, size_t count, double max, double dy_max,
                          const Sums& sums) {
-  const Pair s = Broadcast(sums.s), t = Broadcast(sums.t);
+  const Pair s = Broadcast(sums.s), minus_t = Negate(Broadcast(sums.t));
   const V square = hn::Mul(s.hi, s.hi);
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
-    const V e = Exp(hn::Sub(Load(x + i), Num(max)));
-    const V delta = hn::Sub(Load(dy + i), Num(dy_max));
-    const Pair product = TwoProduct(s.hi, delta);
-    const V low = hn::Sub(hn::MulAdd(s.lo, delta, product.lo), t.lo);
-    const V larger = AtLeast(hn::Abs(product.hi), hn::Abs(t.hi));
-    const V sum = hn::Add(hn::Sub(product.hi, t.hi), low);
-    const M cancelled = hn::Lt(hn::Abs(sum), hn::Mul(larger, Num(kNoiseNarrow)));
-    const V difference = hn::IfThenZeroElse(cancelled, sum);
-    Store(hn::Div(hn::Mul(e, difference), square), x + i);
+    const Pair e = PairOf(ExpOf(Below(Load(x + i), max)));
+    const Pair term = Multiply(s, Delta(Load(dy + i), dy_max));
+    const V difference = Add(term, minus_t).hi;
+    const V larger = AtLeast(hn::Abs(term.hi), hn::Abs(minus_t.hi));
+    const M cancelled = hn::Lt(hn::Abs(difference), hn::Mul(larger, Num(kNoiseNarrow)));
+    Store(hn::Div(hn::Mul(e.hi, hn::IfThenZeroElse(cancelled, difference)), square), x + i);
   }
 }
 
 // Backward, f64.
-HWY_INLINE WidePair Delta(V dy, double dy_max) {
+HWY_INLINE WidePair WideDelta(V dy, double dy_max) {
   return Normalise(Add(Normalise(dy), Negate(Normalise(Num(dy_max)))));
 }
 
@@ -87,7 +87,7 @@ double ExponentLanes(const double* dy, const double* x, size_t count, double max
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
     const Difference d = Below(Load(x + i), max);
     const V k = RoundToInteger(hn::Mul(d.bounded, Num(constants::kLog2E)));
-    largest = AtLeast(largest, hn::Add(k, Delta(Load(dy + i), dy_max).e));  // not a NaN
+    largest = AtLeast(largest, hn::Add(k, WideDelta(Load(dy + i), dy_max).e));  // not a NaN
   }
   HWY_ALIGN double lanes[HWY_LANES(double)];
   Store(largest, lanes);
@@ -102,7 +102,7 @@ Sums SumLanesFull(const double* dy, const double* x, size_t count, const RowMaxi
       count,
       [&](size_t i, Accumulator(&sums)[3]) HWY_ATTR {
         const Weight e = WeightOf(Below(Load(x + i), maximum.peak.max));
-        const WidePair delta = Delta(Load(dy + i), dy_max);
+        const WidePair delta = WideDelta(Load(dy + i), dy_max);
         const Pair term = Scale(Multiply(e.w, delta.m), hn::Sub(hn::Add(e.k, delta.e), Num(t_exponent)));
         sums[0].Add(Scale(e.w, hn::Sub(e.k, Num(maximum.exponent))));
         sums[1].Add(term);
@@ -119,7 +119,7 @@ void BackwardLanesFull(const double* dy, double* x, size_t count, double max, do
   const WidePair minus_t = Negate(Broadcast(t));
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
     const Weight e = WeightOf(Below(Load(x + i), max));
-    const WidePair delta = Delta(Load(dy + i), dy_max);
+    const WidePair delta = WideDelta(Load(dy + i), dy_max);
     const WidePair difference = AddWithoutNoise({Multiply(s, delta.m), delta.e}, minus_t, kNoise);
     const V value = Quotient(Multiply(e.w, difference.m), square);
     Store(Scale3(value, hn::Add(e.k, difference.e)), x + i);
@@ -143,35 +143,46 @@ void FromOutputLanesNarrow(const double* dy, double* y, size_t count, const Sum&
   }
 }
 
-double ProductExponentLanes(const double* dy, const double* y, size_t count) {
-  V largest = Num(kExponentOfZero);
-  for (size_t i = 0; i < count; i += hn::Lanes(D()))
-    largest = AtLeast(largest, hn::Add(Normalise(Load(dy + i)).e, Normalise(Load(y + i)).e));
-  HWY_ALIGN double lanes[HWY_LANES(double)];
-  Store(largest, lanes);
-  return *std::max_element(lanes, lanes + hn::Lanes(D()));
+// From the output, f64.  With c = dy at the largest y, and δ_j = dy_j - c,
+//   dy_i - Σ dy_j·y_j = δ_i + c·(1 - Σ y_j) - Σ δ_j·y_j:
+// where one y is nearly 1, as in the output of softmax, nothing large is left to cancel.
+Exponents ExponentsOfProducts(const double* dy, const double* y, size_t count, double c) {
+  V largest_y = Num(kExponentOfZero), largest_product = largest_y;
+  for (size_t i = 0; i < count; i += hn::Lanes(D())) {
+    const V exponent = Normalise(Load(y + i)).e;
+    largest_y = AtLeast(largest_y, exponent);
+    largest_product = AtLeast(largest_product, hn::Add(WideDelta(Load(dy + i), c).e, exponent));
+  }
+  HWY_ALIGN double lanes[2][HWY_LANES(double)];
+  Store(largest_y, lanes[0]);
+  Store(largest_product, lanes[1]);
+  return {*std::max_element(lanes[0], lanes[0] + hn::Lanes(D())),
+          *std::max_element(lanes[1], lanes[1] + hn::Lanes(D()))};
 }
 
-// Σ dy_j·y_j, divided by 2^exponent.
-Sum ProductsFull(const double* dy, const double* y, size_t count, double exponent) {
-  Sum result[1];
+// Σ y_j and Σ δ_j·y_j, each divided by 2 to its exponent.
+Sums SumsOfProducts(const double* dy, const double* y, size_t count, double c, double y_exponent,
+                    double product_exponent) {
+  Sum result[2];
   SumLanes(
       count,
-      [=](size_t i, Accumulator(&sums)[1]) HWY_ATTR {
-        const WidePair a = Normalise(Load(dy + i)), b = Normalise(Load(y + i));
-        sums[0].Add(Scale(TwoProduct(a.m.hi, b.m.hi), hn::Sub(hn::Add(a.e, b.e), Num(exponent))));
+      [=](size_t i, Accumulator(&sums)[2]) HWY_ATTR {
+        const WidePair factor = Normalise(Load(y + i));
+        const WidePair term = Multiply(factor, WideDelta(Load(dy + i), c));
+        sums[0].Add(Scale3(factor.m.hi, hn::Sub(factor.e, Num(y_exponent))));
+        sums[1].Add(Scale(term.m, hn::Sub(term.e, Num(product_exponent))));
       },
       result);
-  return result[0];
+  return {result[0], result[1], {}};
 }
 
-void FromOutputLanesFull(const double* dy, double* y, size_t count, const WideSum& total) {
-  const WidePair minus_total = Negate(Broadcast(total));
+// dx_i = y_i·(δ_i + rest).
+void FromOutputLanesFull(const double* dy, double* y, size_t count, double c, const WideSum& rest) {
+  const WidePair wide_rest = Broadcast(rest);
   for (size_t i = 0; i < count; i += hn::Lanes(D())) {
-    const WidePair difference = Add(Normalise(Load(dy + i)), minus_total);
-    const WidePair factor = Normalise(Load(y + i));
-    const Pair product = Multiply(factor.m, difference.m);
-    Store(Scale3(product.hi, hn::Add(factor.e, difference.e)), y + i);
+    const WidePair difference = Add(WideDelta(Load(dy + i), c), wide_rest);
+    const WidePair product = Multiply(Normalise(Load(y + i)), difference);
+    Store(Scale3(product.m.hi, product.e), y + i);
   }
 }
 
@@ -192,8 +203,8 @@ HWY_EXPORT(SumLanesFull);
 HWY_EXPORT(BackwardLanesFull);
 HWY_EXPORT(ProductsNarrow);
 HWY_EXPORT(FromOutputLanesNarrow);
-HWY_EXPORT(ProductExponentLanes);
-HWY_EXPORT(ProductsFull);
+HWY_EXPORT(ExponentsOfProducts);
+HWY_EXPORT(SumsOfProducts);
 HWY_EXPORT(FromOutputLanesFull);
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -201,7 +212,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 void forward(const Row& row) {
   const RowMaximum maximum = find_row_maximum(row, 0);
   if (!maximum.valid()) return row.write_all(kNaN);
-  const Sum sum = Sum{1} + scale(sum_of_others(row, 0, maximum), maximum.exponent);
+  const Sum sum = Sum{1} + scale(sum_of_others(row, 0, maximum, Digits::of_double), maximum.exponent);
   row.for_each_chunk([&](const Chunk& chunk) {
     alignas(64) double x[kChunk];
     row.read(0, chunk, 0, x);
@@ -270,55 +281,59 @@ void backward(const Row& row) {
   });
 }
 
-template <class Part>
-Sum sum_of_products(const Row& row, const Part& part) {
-  return row.reduce(
+void from_output_narrow(const Row& row) {
+  const Sum total = row.reduce(
       Sum{},
       [&](const Chunk& chunk) {
         alignas(64) double dy[kChunk], y[kChunk];
         row.read(0, chunk, 0, dy);
         row.read(1, chunk, 0, y);
-        return part(dy, y, chunk.padded());
+        return HWY_DYNAMIC_DISPATCH(ProductsNarrow)(dy, y, chunk.padded());
       },
       std::plus());
-}
-
-template <class Lanes>
-void write_products(const Row& row, const Lanes& lanes) {
   row.for_each_chunk([&](const Chunk& chunk) {
     alignas(64) double dy[kChunk], y[kChunk];
     row.read(0, chunk, 0, dy);
     row.read(1, chunk, 0, y);
-    lanes(dy, y, chunk.padded());
+    HWY_DYNAMIC_DISPATCH(FromOutputLanesNarrow)(dy, y, chunk.padded(), total);
     row.write(chunk, y);
   });
 }
 
-void from_output_narrow(const Row& row) {
-  const Sum total = sum_of_products(row, [](const double* dy, const double* y, std::size_t n) {
-    return HWY_DYNAMIC_DISPATCH(ProductsNarrow)(dy, y, n);
-  });
-  write_products(row, [&](const double* dy, double* y, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(FromOutputLanesNarrow)(dy, y, n, total);
-  });
-}
-
 void from_output(const Row& row) {
-  const double exponent = row.reduce(
-      kExponentOfZero,
+  const std::int64_t top = find_peak(row, 1).index;
+  const double c = row.element(0, top), y_top = row.element(1, top);
+  // A chunk in which y_top is 0, and so has no part in the sums.
+  const auto read_others = [&](const Chunk& chunk, double* dy, double* y) {
+    row.read(0, chunk, 0, dy);
+    row.read(1, chunk, 0, y);
+    if (top >= chunk.begin && top < chunk.begin + static_cast<std::int64_t>(chunk.n))
+      y[top - chunk.begin] = 0;
+  };
+  const Exponents exponents = row.reduce(
+      Exponents{},
       [&](const Chunk& chunk) {
         alignas(64) double dy[kChunk], y[kChunk];
-        row.read(0, chunk, 0, dy);
-        row.read(1, chunk, 0, y);
-        return HWY_DYNAMIC_DISPATCH(ProductExponentLanes)(dy, y, chunk.padded());
+        read_others(chunk, dy, y);
+        return HWY_DYNAMIC_DISPATCH(ExponentsOfProducts)(dy, y, chunk.padded(), c);
       },
-      [](double a, double b) { return std::max(a, b); });
-  const Sum total = sum_of_products(row, [&](const double* dy, const double* y, std::size_t n) {
-    return HWY_DYNAMIC_DISPATCH(ProductsFull)(dy, y, n, exponent);
-  });
-  const WideSum wide = normalised(total, exponent);
-  write_products(row, [&](const double* dy, double* y, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(FromOutputLanesFull)(dy, y, n, wide);
+      larger);
+  const Sums sums = row.reduce(
+      Sums{},
+      [&](const Chunk& chunk) {
+        alignas(64) double dy[kChunk], y[kChunk];
+        read_others(chunk, dy, y);
+        return HWY_DYNAMIC_DISPATCH(SumsOfProducts)(dy, y, chunk.padded(), c, exponents.y, exponents.product);
+      },
+      std::plus());
+  const WideSum one_less = normalised(two_sum(1, -y_top)) + -normalised(sums.s, exponents.y);
+  const WideSum rest = normalised({c, 0}) * one_less + -normalised(sums.t, exponents.product);
+  row.for_each_chunk([&](const Chunk& chunk) {
+    alignas(64) double dy[kChunk], y[kChunk];
+    row.read(0, chunk, 0, dy);
+    row.read(1, chunk, 0, y);
+    HWY_DYNAMIC_DISPATCH(FromOutputLanesFull)(dy, y, chunk.padded(), c, rest);
+    row.write(chunk, y);
   });
 }
 

@@ -70,7 +70,7 @@ TEST_CASE("decimal digits are certain or absent") {
   CHECK_FALSE(digits(64, 60).has_value());
   // echo 'scale=90; 1/(1+e(16))' | bc -l
   CHECK(digits(400, 60).value_or("undecided") ==
-        "1.12535162055094990583521815803322969055936561436284848790793e-7");
+        "1.12535162055094990583521815803322969055936561436284879079313e-7");
 }
 
 TEST_CASE("hexadecimal text is cut and says so") {
@@ -79,7 +79,8 @@ TEST_CASE("hexadecimal text is cut and says so") {
   CHECK((Enclosure(1) / 3).hexadecimal(6) == "0x1.555555…p-2");
   CHECK(Enclosure(0).hexadecimal(6) == "0x0p+0");
   CHECK(ldexp(Enclosure(1), 3).hexadecimal(6) == "0x1p+3");
-  CHECK(exp(Enclosure(1e30)).hexadecimal(3) == "0x1.…p+1442695040888963407359924681001");
+  // ⌊1e30 / log 2⌋, 1e30 as a double has it: echo 'scale=40; 1000000000000000019884624838656/l(2)' | bc -l
+  CHECK_THAT(exp(Enclosure(1e30)).hexadecimal(3), Catch::EndsWith("p+1442695040888963436047374325668"));
 }
 
 TEST_CASE("dual numbers give the derivative of what was written") {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// The program as a user meets it: exit codes, messages, and no input that crashes it.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "cli/command.hpp"
+#include "cli/temporary.hpp"
+
+using namespace karat::cli;
+using Catch::Contains;
+
+namespace {
+
+// Runs the program with both outputs caught in a file.
+struct Run {
+  int code = -1;
+  std::string text;
+  explicit Run(const std::vector<std::string>& arguments) {
+    const TemporaryFile file;
+    std::fflush(stdout);
+    std::fflush(stderr);
+    const int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    const int to = open(file.path().c_str(), O_WRONLY | O_TRUNC);
+    dup2(to, STDOUT_FILENO);
+    dup2(to, STDERR_FILENO);
+    close(to);
+    code = run(arguments);
+    std::fflush(stdout);
+    std::fflush(stderr);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    close(out);
+    close(err);
+    std::ostringstream all;
+    all << std::ifstream(file.path()).rdbuf();
+    text = all.str();
+  }
+};
+
+std::string plugin(const std::string& name) { return std::string(KARAT_PLUGIN_DIR) + "/" + name + ".so"; }
+
+}  // namespace
+
+TEST_CASE("every sub-command has help with an example, and exit code 0") {
+  for (const char* name : {"list", "check", "eval", "explain", "replay", "self-check", "bench", "report"}) {
+    const Run r({name, "--help"});
+    INFO(name << "\n" << r.text);
+    CHECK(r.code == 0);
+    CHECK_THAT(r.text, Contains("karat " + std::string(name)) && Contains("xample"));
+  }
+  CHECK(Run({"--help"}).code == 0);
+  CHECK_THAT(Run({"--version"}).text, Contains("karat "));
+}
+
+TEST_CASE("exit codes follow the contract") {
+  CHECK(Run({"check", plugin("template")}).code == 0);
+  CHECK(Run({"check", plugin("broken/relu_loses_nan")}).code == 1);
+  CHECK(Run({}).code == 2);
+  CHECK(Run({"check", "--bogus"}).code == 2);
+  CHECK(Run({"check", "nosuch"}).code == 3);
+  CHECK(Run({"check", plugin("template"), "--dtype", "f64"}).code == 4);
+  // Several hold: failed before not judged before nothing ran.
+  CHECK(Run({"check", "nosuch", plugin("broken/relu_loses_nan")}).code == 1);
+  CHECK(Run({"check", "nosuch", plugin("template")}).code == 3);
+  CHECK(Run({"replay", "broken/relu_loses_nan relu f32 x=nan"}).code == 1);
+  CHECK(Run({"replay", "template relu f32 x=nan"}).code == 0);
+}
+
+TEST_CASE("mistakes are named, with what was meant") {
+  CHECK_THAT(Run({"chekc"}).text, Contains("did you mean check"));
+  CHECK_THAT(Run({"check", "template", "--op", "reluu"}).text, Contains("did you mean relu"));
+  CHECK_THAT(Run({"check", "template", "--op", "z*"}).text, Contains("matches no operator"));
+  CHECK_THAT(Run({"check", "template", "--dtype", "f33"}).text, Contains("did you mean f32"));
+  CHECK_THAT(Run({"check", "template", "--level", "faithfull"}).text, Contains("did you mean faithful"));
+  CHECK_THAT(Run({"check", "template", "--time", "soon"}).text, Contains("30s"));
+  CHECK_THAT(Run({"check", "template", "--shard", "3/2"}).text, Contains("I/N"));
+  CHECK_THAT(Run({"check", "template", "--max-ulp", "-3"}).text, Contains("--max-ulp"));
+  CHECK_THAT(Run({"check", "templat"}).text, Contains("did you mean"));
+  CHECK_THAT(Run({"eval", "sigmoid", "one"}).text, Contains("expected a number"));
+  CHECK_THAT(Run({"eval", "sigmoid", "1", "--digits", "0"}).text, Contains("1 to 1000"));
+  CHECK_THAT(Run({"explain", "sofmax"}).text, Contains("did you mean softmax"));
+  CHECK_THAT(Run({"replay", "template relu f32"}).text, Contains("missing"));
+  CHECK_THAT(Run({"report", "/nowhere.jsonl"}).text, Contains("/nowhere.jsonl"));
+  CHECK(Run({"report", "/nowhere.jsonl"}).code == 2);
+}
+
+TEST_CASE("plugins that cannot be used are named, and the others are still judged") {
+  for (const char* name : {"wrong_major", "no_symbol", "lists_nothing", "null_entry", "crash_in_entry"}) {
+    const Run r({"check", plugin(std::string("broken/load/") + name), plugin("template")});
+    INFO(r.text);
+    CHECK(r.code == 3);
+    CHECK_THAT(r.text, Contains(name) && Contains("1 passed"));
+  }
+  const TemporaryFile text;
+  std::ofstream(text.path()) << "not a shared object\n";
+  const Run r({"check", text.path().string(), plugin("template")});
+  CHECK(r.code == 3);
+  CHECK_THAT(r.text, Contains("ELF") && Contains("1 passed"));
+  const Run prints({"list", "plugins", plugin("broken/load/prints")});
+  CHECK_THAT(prints.text, Contains("warning") && Contains("standard output"));
+}
+
+TEST_CASE("exact values are printed with as many digits as asked") {
+  CHECK_THAT(Run({"eval", "sigmoid", "-0x1.0p+4", "--digits", "60"}).text,
+             Contains("1.12535162055094990583521815803322969055936561436284879079313e-7"));
+  CHECK(Run({"eval", "exp", "1", "--digits", "20", "--plain"}).text == "2.7182818284590452354e0\n");
+  CHECK_THAT(Run({"eval", "sigmoid", "-inf"}).text, Contains("0x0p+0"));
+  CHECK_THAT(Run({"eval", "softmax", "[0,0]"}).text, Contains("5.00000"));
+  CHECK_THAT(Run({"eval", "sigmoid", "-1e300"}).text, Contains("f32"));
+  CHECK_THAT(Run({"explain", "verdicts"}).text, Contains("out_of_bounds"));
+  CHECK_THAT(Run({"explain", "tanh", "--at", "0x1p-3", "--dtype", "bf16"}).text, Contains("faithful   accepts 0x1.fcp-4 … 0x1.fep-4"));
+}
+
+TEST_CASE("a record of a check is read back into every format") {
+  const TemporaryFile record;
+  CHECK(Run({"check", plugin("template"), "--record", record.path().string(), "--quiet"}).code == 0);
+  for (const char* format : {"console", "markdown", "junit", "html", "json"}) {
+    const Run r({"report", record.path().string(), "--format", format});
+    CHECK(r.code == 0);
+    CHECK_THAT(r.text, Contains("template"));
+  }
+  std::ofstream(record.path(), std::ios::app) << "{broken\n";
+  const Run r({"report", record.path().string()});
+  CHECK(r.code == 2);
+  CHECK_THAT(r.text, Contains(record.path().string() + ":5:") && Contains("expected one JSON object"));
+}
+
+TEST_CASE("twenty thousand mutated command lines end in an exit code") {
+  // No plugin among them exists, so nothing long runs and no file is written.
+  const std::vector<std::vector<std::string>> seeds{
+      {"check", "nosuch", "--op", "soft*", "--dtype", "f32,bf16", "--seed", "3", "--quiet"},
+      {"check", "nosuch", "--level", "faithful", "--time", "30s", "--shard", "2/5", "--threads", "2"},
+      {"eval", "sigmoid", "-0x1.0p+4", "--digits", "60"},
+      {"eval", "leaky_relu_backward", "dy=1", "x=-2", "alpha=0.25", "--dtype", "f32"},
+      {"explain", "tanh", "--at", "0x1p-3", "--dtype", "bf16"},
+      {"replay", "nosuch softmax bf16 shape=2x3 x=[0x1p+0,-inf*2,0x0p+0*3] axis=1"},
+      {"report", "nosuch.jsonl", "--format", "console"},
+      {"list", "kernels", "nosuch"},
+      {"bench", "nosuch", "--size", "L1", "--min-time", "0.1"}};
+  const std::string alphabet = "0123456789abcdefpx+-.*,=[]: \t\"'/%s\xff\x01inf";
+  std::mt19937_64 random(4);
+  int codes[5] = {};
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<std::string> arguments = seeds[random() % seeds.size()];
+    for (std::uint64_t edits = 1 + random() % 3; edits-- > 0;) {
+      const std::size_t which = 1 + random() % (arguments.size() - 1);
+      std::string& word = arguments[which];
+      if (word == "nosuch" || word == "nosuch.jsonl") continue;  // stays the plugin or file that there is not
+      const std::size_t at = word.empty() ? 0 : random() % word.size();
+      switch (random() % 4) {
+        case 0: word.insert(at, 1, alphabet[random() % alphabet.size()]); break;
+        case 1: word.erase(at, 1 + random() % 3); break;
+        case 2: word = arguments[1 + random() % (arguments.size() - 1)]; break;
+        default: word.append(1 + random() % 4, alphabet[random() % alphabet.size()]);
+      }
+      if (word.find("record") != std::string::npos || word.find("report") != std::string::npos || word == "-o") word = "--op";
+    }
+    if (std::find(arguments.begin(), arguments.end(), "nosuch") == arguments.end() && arguments[0] != "eval" && arguments[0] != "explain" &&
+        arguments[0] != "replay" && arguments[0] != "report")
+      arguments.emplace_back("nosuch");
+    const Run r(arguments);
+    REQUIRE(r.code >= 0);
+    REQUIRE(r.code <= 4);
+    ++codes[r.code];
+  }
+  CHECK(codes[0] > 100);
+  CHECK(codes[2] > 5'000);
+  CHECK(codes[3] > 100);
+}
