@@ -106,6 +106,9 @@ Process::Process(const std::filesystem::path& program, const SharedFile& inputs,
 
   char name[] = "karat-worker";
   char* const arguments[] = {name, nullptr};
+  // Threads of an OpenMP library that spin while they wait slow down everything beside them: on
+  // two busy cores one kernel took ten minutes so.  Whoever sets the variable decides.
+  setenv("OMP_WAIT_POLICY", "passive", 0);
   if (const int error =
           posix_spawn(&pid_, program.c_str(), &settings.actions, &settings.attributes, arguments, environ);
       error != 0) {
