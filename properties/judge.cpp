@@ -20,7 +20,8 @@ class FreeCaches : public tbb::task_scheduler_observer {
   FreeCaches() { observe(true); }
   ~FreeCaches() override { observe(false); }
   void on_scheduler_exit(bool is_worker) override {
-    if (is_worker) NumberCaches{};
+    if (!is_worker) return;
+    const NumberCaches freed_at_the_end_of_this_scope;
   }
 };
 
