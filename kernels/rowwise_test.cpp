@@ -298,6 +298,18 @@ TEST_CASE("An element whose gradient is the mean of every group of equal logits 
     }
 }
 
+TEST_CASE("A gradient of 2^-771 is not lost beside one of 1 that a probability of 1 takes away") {
+  // dx_0 = dy_0·(1 - 1) - dy_3·y_3.
+  const Values dy = {0x1.5d63de8796c7cp+0, 0, -16, 0x1.30f9051bb2767p-771};
+  const Values y = {1, 0x1.9e482803140bcp-1, 0, 0x1.a700ffe83dd8ep-1};
+  for (const std::int64_t target : targets()) {
+    const OnTarget on(target);
+    const Values dx =
+        run({.op = "softmax_backward_from_output", .inputs = {dy, y}, .attributes = {{"axis", 0}}});
+    CHECK(kReferences[4].value(dy, y)[0].error_of(dx[0], format_of(KARAT_F64)) <= 1);
+  }
+}
+
 TEST_CASE("Largest errors of the softmax family", "[.measure]") {
   for (const Reference& reference : kReferences)
     for (const std::int32_t dtype : kDtypes)

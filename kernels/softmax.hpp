@@ -29,15 +29,6 @@ inline Sum without_noise(const Sums& sums, double noise) {
   return std::fabs(sums.t.hi) < sums.t_magnitude.hi * noise ? Sum{} : sums.t;
 }
 
-// The largest exponents of a y_j and of a δ_j·y_j.
-struct Exponents {
-  double y = kExponentOfZero, product = kExponentOfZero;
-};
-
-inline Exponents larger(const Exponents& a, const Exponents& b) {
-  return {std::max(a.y, b.y), std::max(a.product, b.product)};
-}
-
 RowMaximum find_row_maximum(const Row& row, int tensor);
 
 // How much a caller may cancel: nothing beyond a double's digits, or to 94 bits.
