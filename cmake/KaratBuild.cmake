@@ -80,6 +80,16 @@ if(KARAT_TESTS)
   include(Catch)
 endif()
 
+# What a test of this build's sanitizer needs in its environment.  One variable:
+# catch_discover_tests splits lists.
+set(karat_test_environment "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
+if(KARAT_SANITIZE STREQUAL "address")
+  # The worker's own handler reports faults; what a killed worker held is no leak.
+  set(karat_test_environment "ASAN_OPTIONS=detect_leaks=0:allow_user_segv_handler=1")
+elseif(KARAT_SANITIZE STREQUAL "thread")
+  set(karat_test_environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
+endif()
+
 # karat_test(NAME SOURCES … [LIBRARIES …] [DEPENDS targets] [PROPERTIES …]): one Catch2
 # program; each TEST_CASE becomes one ctest test named NAME/sentence.
 function(karat_test name)
@@ -96,16 +106,8 @@ function(karat_test name)
   if(arg_DEPENDS)
     add_dependencies(${name}_test ${arg_DEPENDS})
   endif()
-  # One variable, for this build's sanitizer: catch_discover_tests splits lists.
-  set(environment "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
-  if(KARAT_SANITIZE STREQUAL "address")
-    # The worker's own handler reports faults; what a killed worker held is no leak.
-    set(environment "ASAN_OPTIONS=detect_leaks=0:allow_user_segv_handler=1")
-  elseif(KARAT_SANITIZE STREQUAL "thread")
-    set(environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
-  endif()
   catch_discover_tests(${name}_test TEST_PREFIX "${name}/"
-    PROPERTIES ENVIRONMENT "${environment}" TIMEOUT 1200 ${arg_PROPERTIES})
+    PROPERTIES ENVIRONMENT "${karat_test_environment}" TIMEOUT 1200 ${arg_PROPERTIES})
 endfunction()
 
 function(karat_summary)

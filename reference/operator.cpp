@@ -28,13 +28,28 @@ const Operator* find_operator(std::string_view name) {
   return nullptr;
 }
 
+Shapes Operator::output_shapes(const Shapes& in, const Attributes& with) const {
+  if (independence != Independence::whole) return Shapes(outputs.size(), in.at(0));
+  return shapes(in, with);
+}
+
 Attributes standard_attributes(const Operator& op) {
   Attributes a;
   for (const AttributeRow& row : op.attributes) {
-    if (row.kind == AttributeRow::Kind::integer)
-      a.values[row.name] = static_cast<std::int64_t>(row.standard);
-    else
-      a.values[row.name] = row.standard;
+    switch (row.kind) {
+      case AttributeRow::Kind::number:
+        a.values[row.name] = row.standard;
+        break;
+      case AttributeRow::Kind::integer:
+        a.values[row.name] = static_cast<std::int64_t>(row.standard);
+        break;
+      case AttributeRow::Kind::text:
+        a.values[row.name] = row.choices.at(0);
+        break;
+      case AttributeRow::Kind::list:
+        a.values[row.name] = row.standard_list;
+        break;
+    }
   }
   return a;
 }

@@ -5,14 +5,17 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
 #include "reference/numbers/real.hpp"
+#include "reference/numbers/tape.hpp"
 #include "reference/tensor.hpp"
 
 namespace karat {
@@ -46,6 +49,9 @@ struct InputRow {
   // Cases hold nothing but NaN outside of it.
   Interval domain{-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
   bool infinities = true;        // ±∞ belong to it
+  bool index = false;            // integers: targets, labels, masks of i64; numbers otherwise
+  bool differentiable = true;    // a backward operator has an output for it
+  bool optional = false;         // an empty tensor of rank 1 stands for its absence
 
   bool takes(double value) const {
     return value != value || (value >= domain.low && value <= domain.high && (infinities || (value - value == 0)));
@@ -53,18 +59,39 @@ struct InputRow {
 };
 
 struct AttributeRow {
-  enum class Kind { number, integer } kind = Kind::number;
+  enum class Kind { number, integer, text, list } kind = Kind::number;
   std::string name;
   double standard = 0;           // what it is if a call does not say
   std::string domain;            // for people: "α > 0"
   std::vector<double> directed;  // values that cases are made with
   std::function<bool(double)> valid;
+  // Of text: its choices, the standard one first.
+  std::vector<std::string> choices;
+  // Of a list.
+  std::vector<std::int64_t> standard_list;
+};
+
+// A call that shows the operator: tests, cases and the catalogue are made from these.  Inputs
+// that `values` does not give are drawn from the input's row.
+struct Example {
+  Shapes shapes;  // one an input
+  std::map<std::string, Attributes::Value> attributes;
+  std::map<std::string, std::vector<double>> values;
+};
+
+// What the catalogue prints beside the formula.
+struct Catalogue {
+  std::string printed;   // what the seed prints, where that is another formula, and why it is not the standard
+  std::string variants;  // named variants and the attributes that choose them
+  std::string special;   // edges decided
+  std::string gradient;  // the gradient's formula, as people read it
 };
 
 // Which outputs depend on which inputs: what may be evaluated by itself.
 enum class Independence {
   elementwise,  // output i on element i of every input; all shapes equal
   along_axis,   // a slice along attribute `axis` on that slice; all shapes equal
+  whole,        // anything on anything; `shapes` gives the outputs' shapes
 };
 
 struct Operator {
@@ -77,12 +104,28 @@ struct Operator {
   std::vector<std::string> outputs;
   std::vector<AttributeRow> attributes;
   Independence independence = Independence::elementwise;
+  Catalogue catalogue;
+  std::vector<Example> examples;  // of `whole` operators; the others' cases need none
 
   // Filled in by rows.hpp from the formula's template.
   Evaluate<Real> real;
   Evaluate<Enclosure> enclose;
+  // Null: not differentiable, or a backward operator.
+  Evaluate<Dual<Real>> dual;
+  Evaluate<Taped<Real>> taped;
+  Evaluate<Taped<Dual<Real>>> second_order;
+  Evaluate<Real> closed_form;  // inputs dy…, x…: the gradient as papers print it; tests compare it
+  // Of `whole`: the outputs' shapes; throws Refused if the inputs' do not fit.
+  std::function<Shapes(const Shapes& inputs, const Attributes& attributes)> shapes;
+  // Of `whole`, or null: throws Refused for values that the operator does not take (a target
+  // out of range).
+  std::function<void(const Tensors<double>& inputs, const Attributes& attributes)> refuse;
+  // Null (usual for `whole`): where Real gives NaN or ±∞ and no enclosure is bounded, that is it.
   std::function<std::vector<Specials>(const Tensors<double>& inputs, const Attributes& attributes)> specials;
   std::function<std::vector<Bounds>(const Tensors<Enclosure>& inputs, const Attributes& attributes)> bounds;
+  // Elementwise and along an axis the first input's shape, once an output.  Throws Refused.
+  Shapes output_shapes(const Shapes& inputs, const Attributes& attributes) const;
+  bool differentiable() const { return static_cast<bool>(taped); }
   bool unary() const { return inputs.size() == 1 && independence == Independence::elementwise; }
 };
 

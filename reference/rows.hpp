@@ -57,6 +57,10 @@ constexpr std::size_t arity() {
     return arity<F, T, N + 1>();
 }
 
+// Backward rows name themselves so: they are derivatives, not differentiated again.
+template <class F>
+constexpr bool is_backward = requires { typename F::Forward; };
+
 template <class T>
 T number(const Attributes& attributes, const std::string& name) {
   return T(attributes.number(name));
@@ -145,6 +149,11 @@ Operator elementwise(Operator op) {
   op.independence = Independence::elementwise;
   op.real = elementwise_over<F, Real>(op.attributes);
   op.enclose = elementwise_over<F, Enclosure>(op.attributes);
+  if constexpr (!is_backward<F>) {
+    op.dual = elementwise_over<F, Dual<Real>>(op.attributes);
+    op.taped = elementwise_over<F, Taped<Real>>(op.attributes);
+    op.second_order = elementwise_over<F, Taped<Dual<Real>>>(op.attributes);
+  }
   constexpr std::size_t n = arity<F, Real>();
   op.specials = [rows = op.attributes](const Tensors<double>& inputs, const Attributes& attributes) {
     std::vector<Specials> result(inputs[0].values.size());
@@ -180,6 +189,11 @@ Operator along_axis(Operator op) {
   };
   op.real = over(Real());
   op.enclose = over(Enclosure());
+  if constexpr (!is_backward<F>) {
+    op.dual = over(Dual<Real>());
+    op.taped = over(Taped<Real>());
+    op.second_order = over(Taped<Dual<Real>>());
+  }
   op.specials = [](const Tensors<double>& inputs, const Attributes& attributes) {
     return over_slices<Specials>(inputs, attributes, F::special).values;
   };
@@ -194,6 +208,7 @@ Operator along_axis(Operator op) {
 // `derivative_bounds(x, …)`: strict bounds of f'(x).
 template <class F>
 struct Backward {
+  using Forward = F;
   template <class T, std::same_as<T>... A>
   requires requires(const Dual<T>& x, const A&... a) { F::value(x, Dual<T>(a)...); }
   static T value(const T& dy, const T& x, const A&... attributes) {
@@ -223,6 +238,7 @@ struct Backward {
 // The same for formulas along an axis: Σ_j dy_j ∂y_j/∂x_i, by the tape.
 template <class F>
 struct BackwardAlongAxis {
+  using Forward = F;
   template <class T>
   static Values<T> value(const Values<T>& dy, const Values<T>& x) {
     Tape<T> tape;

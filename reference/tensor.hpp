@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,14 @@
 namespace karat {
 
 using Shape = std::vector<std::int64_t>;
+using Shapes = std::vector<Shape>;
+
+// A call that has no answer.  The text says what, where, expected, got.
+struct Refused : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+std::string to_text(const Shape& shape);  // "(2, 3)"
 
 // Product of the extents; 1 for rank 0.
 std::int64_t element_count(const Shape& shape);
@@ -38,6 +47,10 @@ struct Attributes {
 
   double number(const std::string& name) const { return std::get<double>(values.at(name)); }
   std::int64_t integer(const std::string& name) const { return std::get<std::int64_t>(values.at(name)); }
+  const std::string& text(const std::string& name) const { return std::get<std::string>(values.at(name)); }
+  const std::vector<std::int64_t>& list(const std::string& name) const {
+    return std::get<std::vector<std::int64_t>>(values.at(name));
+  }
   bool operator==(const Attributes&) const = default;
 };
 

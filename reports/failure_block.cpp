@@ -51,9 +51,9 @@ std::vector<std::string> lines(const Kernel& k, const Failure& f, int width) {
     }
   }
 
-  if (f.kind != "inaccurate" || !f.ulp) {
-    if (!f.message.empty()) add(printable(f.message));
-  }
+  // Of a result that is compared, got and exact below say it all.
+  const bool compared = !f.got.empty() && !f.exact.empty() && (f.ulp || f.kind == "special_value");
+  if (!compared && !f.message.empty()) add(printable(f.message));
   const std::string call = f.at.empty() ? "" : printable(k.op) + "(" + arguments(f.at) + ")";
   std::string exact = printable(f.exact);
   if (!f.exact_decimal.empty())

@@ -204,6 +204,7 @@ bool Enclosure::certainly_below(const Enclosure& y) const { return arb_lt(ball(*
 bool Enclosure::certainly_at_most(const Enclosure& y) const { return arb_le(ball(*this), ball(y)) != 0; }
 bool Enclosure::is_exact() const { return arb_is_exact(ball(*this)) && arb_is_finite(ball(*this)); }
 bool Enclosure::is_bounded() const { return arb_is_finite(ball(*this)) != 0; }
+bool Enclosure::is_nan() const { return arf_is_nan(arb_midref(ball(*this))) != 0; }
 bool is_exact_zero(const Enclosure& x) { return arb_is_zero(ball(x)) != 0; }
 
 Truncated Enclosure::lower() const { return end_of(*this, false); }

@@ -56,6 +56,7 @@ class Enclosure {
   bool certainly_at_most(const Enclosure& y) const;
   bool is_exact() const;    // radius 0, finite
   bool is_bounded() const;  // neither NaN nor unbounded
+  bool is_nan() const;      // made from a NaN
   friend bool is_exact_zero(const Enclosure& x);
 
   // The ends, cut to 64 bits (`more` says that something was cut).

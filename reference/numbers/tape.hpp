@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
 // Reverse-mode differentiation: a tape over any number type.
 //
-//   Tape<T> tape;
+//   Tape<double> tape;
 //   auto x = tape.inputs(values);
-//   auto y = f(x);                               // the formula's own template
-//   std::vector<T> dx = tape.gradient(x, y, dy); // Σ_j dy_j ∂y_j/∂x_i
+//   auto y = f(x);                                    // the formula's own template
+//   std::vector<double> dx = tape.gradient(x, y, dy); // Σ_j dy_j ∂y_j/∂x_i
 //
-// A node keeps at most two parents with the partial derivatives towards them.
+// A node keeps at most two parents with the partial derivatives towards them; nothing is kept
+// between evaluations, and all nodes are freed together with the tape.  Over Dual<T> the same
+// sweep gives second derivatives: the directional derivative of the gradient (forward over
+// reverse), a column of the Hessian.  Needs nothing else of Karat but dual.hpp.
 #pragma once
 
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "reference/numbers/functions.hpp"
+#include "reference/numbers/dual.hpp"
 
 namespace karat {
 
@@ -29,6 +35,7 @@ struct Taped {
 
   Taped() = default;
   Taped(int constant) : value(constant) {}  // NOLINT: formulas write 1 + x
+  explicit Taped(double constant) requires(!std::same_as<T, double>) : value(constant) {}
   explicit Taped(T v) : value(std::move(v)) {}
   Taped(T v, Tape<T>* t, std::size_t n) : value(std::move(v)), tape(t), node(n) {}
 
@@ -45,17 +52,41 @@ struct Taped {
     return join(ratio, x, 1 / y.value, y, -ratio / y.value);
   }
   friend Taped exp(const Taped& x) {
+    using std::exp;
     const T e = exp(x.value);
     return lift(e, x, e);
   }
-  friend Taped log(const Taped& x) { return lift(log(x.value), x, 1 / x.value); }
+  friend Taped expm1(const Taped& x) {
+    using std::exp, std::expm1;
+    return lift(expm1(x.value), x, exp(x.value));
+  }
+  friend Taped log(const Taped& x) {
+    using std::log;
+    return lift(log(x.value), x, 1 / x.value);
+  }
+  friend Taped log1p(const Taped& x) {
+    using std::log1p;
+    return lift(log1p(x.value), x, 1 / (1 + x.value));
+  }
   friend Taped sqrt(const Taped& x) {
+    using std::sqrt;
     const T root = sqrt(x.value);
     return lift(root, x, 1 / (2 * root));
   }
   // Ties as in Dual.
   friend Taped max(const Taped& x, const Taped& y) { return x.value > y.value ? x : y; }
   friend Taped min(const Taped& x, const Taped& y) { return x.value > y.value ? y : x; }
+  friend Taped abs(const Taped& x) {
+    using std::abs;
+    if (x.value > 0) return x;
+    if (x.value < 0) return -x;
+    return Taped(abs(x.value));
+  }
+
+  friend bool operator<(const Taped& x, const Taped& y) { return x.value < y.value; }
+  friend bool operator>(const Taped& x, const Taped& y) { return x.value > y.value; }
+  friend bool operator<=(const Taped& x, const Taped& y) { return x.value <= y.value; }
+  friend bool operator>=(const Taped& x, const Taped& y) { return x.value >= y.value; }
 
  private:
   static Taped lift(T value, const Taped& x, T dx) {
@@ -69,13 +100,28 @@ struct Taped {
   }
 };
 
+// A constant zero; a number on the tape can move.
+template <class T>
+bool is_exact_zero(const Taped<T>& x) {
+  return x.tape == nullptr && is_exact_zero(x.value);
+}
+
 template <class T>
 class Tape {
  public:
   std::vector<Taped<T>> inputs(const std::vector<T>& values) {
     std::vector<Taped<T>> x;
     x.reserve(values.size());
-    for (const T& v : values) x.push_back(push(v, Taped<T>(), T(0), Taped<T>(), T(0)));
+    for (const T& v : values) x.push_back(input(v));
+    return x;
+  }
+  Taped<T> input(const T& value) { return push(value, Taped<T>(), T(0), Taped<T>(), T(0)); }
+  // Any container of numbers that has `shape` and `values`.
+  template <template <class> class Tensor>
+  Tensor<Taped<T>> input(const Tensor<T>& tensor) {
+    Tensor<Taped<T>> x;
+    x.shape = tensor.shape;
+    x.values = inputs(tensor.values);
     return x;
   }
 
@@ -92,7 +138,7 @@ class Tape {
     }
     std::vector<T> dx;
     dx.reserve(x.size());
-    for (const Taped<T>& v : x) dx.push_back(adjoint[v.node]);
+    for (const Taped<T>& v : x) dx.push_back(v.tape ? adjoint[v.node] : T(0));
     return dx;
   }
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Rows of operators that take tensors of any shapes.  A formula is a struct with
+//
+//   static Shapes shapes(const Shapes& in, const Attributes& a);          outputs' shapes, or throws Refused
+//   template <class T>
+//   static Tensors<T> value(const Tensors<T>& in, const Attributes& a);   the formula, over any number type
+//
+// and, where they are needed,
+//
+//   static void refuse(const Tensors<double>& in, const Attributes& a);   throws Refused for values it does not take
+//   template <class T>
+//   static Tensors<T> gradient(const Tensors<T>& dy_in, const Attributes& a);
+//       the closed form, as papers print it: a claim that tests compare with the tape, never the reference
+//
+// `value` and `gradient` are called with shapes that `shapes` accepted.  Backward rows follow
+// from the forward formula by the tape: backward_of<F>(forward).
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "reference/numbers/functions.hpp"
+#include "reference/operator.hpp"
+
+namespace karat {
+
+// An input that was left out: rank 1, no element.
+inline bool absent(const Shape& shape) { return shape.size() == 1 && shape[0] == 0; }
+template <class T>
+bool absent(const Tensor<T>& tensor) {
+  return absent(tensor.shape);
+}
+
+// Throws Refused: "input t of mse_loss: expected shape (2, 3), got (3)".
+void expect_shape(const char* op, const char* input, const Shape& expected, const Shape& got);
+void expect_rank(const char* op, const char* input, std::size_t expected, const Shape& got);
+
+// `reduction` of losses: each term, their sum, or their mean.
+AttributeRow reduction_row();
+// The shape of a loss whose terms have this shape.
+Shape reduced(const Shape& terms, const Attributes& a);
+template <class T>
+Tensor<T> reduce(Tensor<T> terms, const Attributes& a) {
+  const std::string& reduction = a.text("reduction");
+  if (reduction == "none") return terms;
+  T total = sum(terms.values);
+  if (reduction == "mean") total = total / T(static_cast<double>(terms.values.size()));
+  return Tensor<T>(Shape{}, {std::move(total)});
+}
+// `form`: the standard one, or what the seed prints.
+AttributeRow form_row();
+inline bool printed(const Attributes& a) { return a.text("form") == "printed"; }
+
+namespace whole_detail {
+
+template <class F, class T>
+Evaluate<T> value_of() {
+  return [](const Tensors<T>& in, const Attributes& a) { return F::template value<T>(in, a); };
+}
+
+// Inputs: dy of every output, then the forward's inputs.  Outputs: dx of every differentiable one.
+template <class F, class T>
+Evaluate<T> gradient_of(std::size_t outputs, std::vector<bool> differentiable) {
+  return [outputs, differentiable](const Tensors<T>& in, const Attributes& a) {
+    Tape<T> tape;
+    Tensors<Taped<T>> x;
+    for (std::size_t i = 0; i < differentiable.size(); ++i) {
+      const Tensor<T>& tensor = in[outputs + i];
+      if (differentiable[i]) {
+        x.push_back(tape.input(tensor));
+      } else {
+        Tensor<Taped<T>> constant;
+        constant.shape = tensor.shape;
+        for (const T& v : tensor.values) constant.values.push_back(Taped<T>(v));
+        x.push_back(std::move(constant));
+      }
+    }
+    const Tensors<Taped<T>> y = F::template value<Taped<T>>(x, a);
+    std::vector<Taped<T>> all_y, all_x;
+    std::vector<T> dy;
+    for (std::size_t j = 0; j < outputs; ++j) {
+      all_y.insert(all_y.end(), y[j].values.begin(), y[j].values.end());
+      dy.insert(dy.end(), in[j].values.begin(), in[j].values.end());
+    }
+    for (std::size_t i = 0; i < differentiable.size(); ++i)
+      if (differentiable[i]) all_x.insert(all_x.end(), x[i].values.begin(), x[i].values.end());
+    const std::vector<T> gradient = tape.gradient(all_x, all_y, dy);
+    Tensors<T> dx;
+    auto next = gradient.begin();
+    for (std::size_t i = 0; i < differentiable.size(); ++i) {
+      if (!differentiable[i]) continue;
+      const auto n = static_cast<std::ptrdiff_t>(x[i].values.size());
+      dx.emplace_back(x[i].shape, std::vector<T>(next, next + n));
+      next += n;
+    }
+    return dx;
+  };
+}
+
+Operator backward_row(const Operator& forward);
+
+}  // namespace whole_detail
+
+// Fills in the evaluations of a row.
+template <class F>
+Operator whole(Operator op) {
+  using namespace whole_detail;
+  op.independence = Independence::whole;
+  op.shapes = F::shapes;
+  if constexpr (requires { &F::refuse; }) op.refuse = F::refuse;
+  op.real = value_of<F, Real>();
+  op.enclose = value_of<F, Enclosure>();
+  bool any = false;
+  for (const InputRow& row : op.inputs) any = any || row.differentiable;
+  if (any) {
+    op.dual = value_of<F, Dual<Real>>();
+    op.taped = value_of<F, Taped<Real>>();
+    op.second_order = value_of<F, Taped<Dual<Real>>>();
+    if constexpr (requires(const Tensors<Real>& in, const Attributes& a) { F::template gradient<Real>(in, a); })
+      op.closed_form = [](const Tensors<Real>& in, const Attributes& a) { return F::template gradient<Real>(in, a); };
+  }
+  return op;
+}
+
+// The row NAME_backward: inputs dy (one an output, named d<output>) and the forward's own,
+// outputs d<input> for each differentiable input; examples from the forward's.
+template <class F>
+Operator backward_of(const Operator& forward) {
+  using namespace whole_detail;
+  Operator op = backward_row(forward);
+  std::vector<bool> differentiable;
+  for (const InputRow& row : forward.inputs) differentiable.push_back(row.differentiable);
+  op.real = gradient_of<F, Real>(forward.outputs.size(), differentiable);
+  op.enclose = gradient_of<F, Enclosure>(forward.outputs.size(), differentiable);
+  return op;
+}
+
+}  // namespace karat
