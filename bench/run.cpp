@@ -138,6 +138,8 @@ class Run {
     std::string hopeless;
     if (!op)
       hopeless = properties::unknown("operator", row.op, properties::operator_names());
+    else if (op->independence == Independence::whole)
+      hopeless = "not timed: bench has no workload for operators whose tensors differ in shape";
     else if (!f)
       hopeless = "unknown dtype code " + std::to_string(row.dtype);
     else if (!row.claim.empty() && !claim)

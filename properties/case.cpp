@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "properties/case.hpp"
 
+#include <algorithm>
+
 #include "plugins/karat_plugin.h"
 
 namespace karat::properties {
@@ -41,6 +43,18 @@ std::vector<std::size_t> storage_indices(const Shape& shape, const std::vector<s
   return indices;
 }
 
+std::size_t output_tensor(const Operator& op, std::size_t output) {
+  std::size_t tensor = op.inputs.size();
+  for (std::size_t j = 0; j <= output; ++j) {
+    const auto same = std::find_if(op.inputs.begin(), op.inputs.end(),
+                                   [&](const InputRow& row) { return row.name == op.outputs[j]; });
+    const bool updated = same != op.inputs.end();
+    if (j == output) return updated ? static_cast<std::size_t>(same - op.inputs.begin()) : tensor;
+    if (!updated) ++tensor;
+  }
+  return tensor;
+}
+
 host::CallSpec call_spec(const Case& c, int kernel) {
   host::CallSpec spec;
   spec.kernel = kernel;
@@ -48,24 +62,40 @@ host::CallSpec call_spec(const Case& c, int kernel) {
   const auto dtype = static_cast<std::int32_t>(c.question.format->dtype);
   const Operator& op = *c.question.op;
   for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+    const InputRow& row = op.inputs[t];
+    const bool updated = std::find(op.outputs.begin(), op.outputs.end(), row.name) != op.outputs.end();
     const Shape& shape = c.question.inputs[t].shape;
-    spec.tensors.push_back({op.inputs[t].name, KARAT_INPUT, dtype, shape, strides_of(shape, c.layout, false),
-                            c.layout.placement});
+    spec.tensors.push_back({row.name, updated ? KARAT_INOUT : KARAT_INPUT, row.index ? KARAT_I64 : dtype, shape,
+                            strides_of(shape, c.layout, false), c.layout.placement});
     spec.in_place.push_back(-1);
   }
-  const Shape& shape = c.question.inputs[0].shape;
-  spec.tensors.push_back({op.outputs[0], KARAT_OUTPUT, dtype, shape,
-                          strides_of(shape, c.layout, !c.layout.in_place), c.layout.placement});
-  spec.in_place.push_back(c.layout.in_place ? static_cast<int>(op.inputs.size()) - 1 : -1);
+  const Shapes shapes = c.question.output_shapes();
+  for (std::size_t j = 0; j < op.outputs.size(); ++j) {
+    if (output_tensor(op, j) < op.inputs.size()) continue;
+    spec.tensors.push_back({op.outputs[j], KARAT_OUTPUT, dtype, shapes[j],
+                            strides_of(shapes[j], c.layout, !c.layout.in_place), c.layout.placement});
+    spec.in_place.push_back(c.layout.in_place ? static_cast<int>(op.inputs.size()) - 1 : -1);
+  }
   for (const AttributeRow& row : op.attributes) {
     host::AttributeSpec a;
     a.name = row.name;
-    if (row.kind == AttributeRow::Kind::integer) {
-      a.kind = KARAT_INTEGER;
-      a.integer = c.question.attributes.integer(row.name);
-    } else {
-      a.kind = KARAT_NUMBER;
-      a.number = c.question.attributes.number(row.name);
+    switch (row.kind) {
+      case AttributeRow::Kind::integer:
+        a.kind = KARAT_INTEGER;
+        a.integer = c.question.attributes.integer(row.name);
+        break;
+      case AttributeRow::Kind::number:
+        a.kind = KARAT_NUMBER;
+        a.number = c.question.attributes.number(row.name);
+        break;
+      case AttributeRow::Kind::text:
+        a.kind = KARAT_TEXT;
+        a.text = c.question.attributes.text(row.name);
+        break;
+      case AttributeRow::Kind::list:
+        a.kind = KARAT_LIST;
+        a.list = c.question.attributes.list(row.name);
+        break;
     }
     spec.attributes.push_back(a);
   }

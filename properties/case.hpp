@@ -32,6 +32,9 @@ std::vector<std::int64_t> strides_of(const Shape& shape, const Layout& layout, b
 // Storage index of each element, in row-major order of the elements.
 std::vector<std::size_t> storage_indices(const Shape& shape, const std::vector<std::int64_t>& strides);
 
+// Tensors of a call: the inputs, then the outputs.  An output with the name of an input is that
+// input's tensor, which is then in-out.
+std::size_t output_tensor(const Operator& op, std::size_t output);
 host::CallSpec call_spec(const Case& c, int kernel);
 
 }  // namespace karat::properties

@@ -112,7 +112,7 @@ TEST_CASE("inputs stay in their domain") {
       for (const Case& c : cases)
         for (std::size_t t = 0; t < op.inputs.size(); ++t)
           for (const Bits b : c.question.inputs[t].values)
-            if (!op.inputs[t].takes(to_double(f, b))) FAIL(op.name << " " << op.inputs[t].name << " = " << to_text(f, b));
+            if (!op.inputs[t].index && !op.inputs[t].takes(to_double(f, b))) FAIL(op.name << " " << op.inputs[t].name << " = " << to_text(f, b));
     }
 }
 

@@ -45,6 +45,9 @@ double badness_of(const Finding& f) {
   return std::isfinite(f.ulps) ? f.ulps : 0;
 }
 
+// An output element has one element of the last input that it belongs to.
+bool op_is_local(const Case& c) { return c.question.op->independence != Independence::whole; }
+
 class Check {
  public:
   Check(host::Worker& worker, KernelVerdict& verdict, const host::KernelRow& kernel,
@@ -109,7 +112,7 @@ class Check {
     for (const Finding& f : trial.findings) {
       Seen& seen = seen_[f.kind];
       ++seen.count;
-      if (f.element && !c.question.inputs[0].values.empty()) {
+      if (f.element && op_is_local(c) && !c.question.inputs[0].values.empty()) {
         const auto [part, place] = unit_of(c.question, *f.element);
         const double x = to_double(*c.question.format, part.question.inputs.back().values[place]);
         if (!std::isnan(x)) {
@@ -208,7 +211,7 @@ class Check {
       failure.to = to_text(f, *exact_bits(f, seen.high));
     }
     failure.message = finding.text.empty() ? std::string() : finding.text;
-    if (finding.element && *finding.element < c.question.inputs[0].values.size()) {
+    if (finding.element && *finding.element < c.question.output_count()) {
       failure.at = inputs_at(c.question, *finding.element);
       const Execution again = execute(worker_, kernel_.index, c, true);
       if (again.finished() && *finding.element < again.output.values.size())

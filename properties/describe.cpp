@@ -28,6 +28,7 @@ std::string class_text(const Specials& right) {
 
 std::pair<Unit, std::size_t> unit_of(const Question& question, std::size_t element) {
   if (question.op->independence == Independence::elementwise) return {unit(question, element), 0};
+  if (question.op->independence == Independence::whole) return {unit(question, 0), element};
   const Slices slices(question.inputs[0].shape, question.attributes.integer("axis"));
   const auto inner = static_cast<std::size_t>(slices.inner), length = static_cast<std::size_t>(slices.length);
   const std::size_t slice = element / (length * inner) * inner + element % inner;
@@ -38,6 +39,7 @@ std::vector<NamedValue> inputs_at(const Question& question, std::size_t element)
   const auto [part, place] = unit_of(question, element);
   const Format& f = *question.format;
   std::vector<NamedValue> at;
+  const bool whole = question.op->independence == Independence::whole;
   for (std::size_t t = 0; t < part.question.inputs.size(); ++t) {
     const auto& values = part.question.inputs[t].values;
     std::string text;
@@ -45,13 +47,15 @@ std::vector<NamedValue> inputs_at(const Question& question, std::size_t element)
       text = to_text(f, values[0]);
     } else {
       constexpr std::size_t most = 6;
+      text = "[";
       for (std::size_t k = 0; k < std::min(values.size(), most); ++k)
-        text += (k == 0 ? "[" : ", ") + to_text(f, values[k]);
+        text += (k == 0 ? "" : ", ") + (question.op->inputs[t].index ? std::to_string(static_cast<std::int64_t>(values[k])) : to_text(f, values[k]));
       text += values.size() > most ? ", … " + std::to_string(values.size()) + " values]" : "]";
     }
     at.push_back({question.op->inputs[t].name, text});
   }
   if (question.op->independence == Independence::along_axis) at.push_back({"index", std::to_string(place)});
+  if (whole) at.push_back({"output", output_name(question, element)});
   for (const AttributeRow& row : question.op->attributes) {
     if (row.kind != AttributeRow::Kind::number) continue;
     char number[48];
@@ -59,6 +63,25 @@ std::vector<NamedValue> inputs_at(const Question& question, std::size_t element)
     at.push_back({row.name, number});
   }
   return at;
+}
+
+std::string output_name(const Question& question, std::size_t element) {
+  const Shapes shapes = question.output_shapes();
+  for (std::size_t j = 0; j < shapes.size(); ++j) {
+    const auto count = static_cast<std::size_t>(element_count(shapes[j]));
+    if (element >= count) {
+      element -= count;
+      continue;
+    }
+    std::string text;
+    for (std::size_t d = shapes[j].size(); d-- > 0;) {
+      const auto extent = static_cast<std::size_t>(shapes[j][d]);
+      text = std::to_string(element % extent) + (text.empty() ? "" : ", ") + text;
+      element /= extent;
+    }
+    return question.op->outputs[j] + (text.empty() ? "" : "[" + text + "]");
+  }
+  return "?";
 }
 
 ExactText exact_text(const Question& question, std::size_t element, int digits) {

@@ -10,6 +10,9 @@
 
 namespace karat::properties {
 
+// The name and place of an element of the outputs: "dw[0, 2]".
+std::string output_name(const Question& question, std::size_t element);
+
 struct ExactText {
   std::string hex, decimal;  // "0x1.c73b0e…p-102", "3.5085134e-31"; a class where it is special
 };

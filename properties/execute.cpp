@@ -14,22 +14,21 @@ Bits poison(const Format& f, bool second) {
   return (second ? f.quiet_nan() | f.sign_mask() | (payload >> 1) : f.quiet_nan() | payload) & f.mask();
 }
 
-void store(std::span<std::byte> storage, const Format& f, const Tensor<Bits>& tensor,
+void store(std::span<std::byte> storage, std::size_t width, const Tensor<Bits>& tensor,
            const std::vector<std::int64_t>& strides) {
   const auto indices = storage_indices(tensor.shape, strides);
-  const auto width = static_cast<std::size_t>(f.bytes());
   for (std::size_t i = 0; i < indices.size(); ++i)
     std::memcpy(storage.data() + indices[i] * width, &tensor.values[i], width);  // little-endian
 }
 
-Tensor<Bits> load(std::span<const std::byte> storage, const Format& f, const Shape& shape,
-                  const std::vector<std::int64_t>& strides) {
-  Tensor<Bits> tensor(shape);
+void load(std::span<const std::byte> storage, const Format& f, const Shape& shape,
+          const std::vector<std::int64_t>& strides, std::vector<Bits>& values) {
   const auto indices = storage_indices(shape, strides);
   const auto width = static_cast<std::size_t>(f.bytes());
-  for (std::size_t i = 0; i < indices.size(); ++i)
-    std::memcpy(&tensor.values[i], storage.data() + indices[i] * width, width);
-  return tensor;
+  for (const std::size_t i : indices) {
+    values.push_back(0);
+    std::memcpy(&values.back(), storage.data() + i * width, width);
+  }
 }
 
 // What an outcome means, other than that the call returned.
@@ -65,7 +64,8 @@ std::vector<std::span<std::byte>> lay_out(host::Worker& worker, int kernel, cons
   auto storage = worker.prepare(call_spec(c, kernel));
   for (std::size_t t = 0; t < c.question.inputs.size(); ++t) {
     const Tensor<Bits>& tensor = c.question.inputs[t];
-    store(storage[t], *c.question.format, tensor, strides_of(tensor.shape, c.layout, false));
+    const auto width = c.question.op->inputs[t].index ? sizeof(std::int64_t) : static_cast<std::size_t>(c.question.format->bytes());
+    store(storage[t], width, tensor, strides_of(tensor.shape, c.layout, false));
   }
   return storage;
 }
@@ -77,16 +77,17 @@ Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoy) {
   Execution e;
   if (decoy) {
     Case other = c;
-    for (Tensor<Bits>& tensor : other.question.inputs)
-      for (Bits& b : tensor.values) b = *exact_bits(f, b == *exact_bits(f, 0.5) ? 0.25 : 0.5);
+    for (std::size_t t = 0; t < other.question.inputs.size(); ++t)
+      if (!c.question.op->inputs[t].index)
+        for (Bits& b : other.question.inputs[t].values) b = *exact_bits(f, b == *exact_bits(f, 0.5) ? 0.25 : 0.5);
     lay_out(worker, kernel, other);
     worker.run(poison(f, true));  // whatever becomes of it, the case itself follows
   }
   const auto storage = lay_out(worker, kernel, c);
-  const Shape& shape = c.question.inputs[0].shape;
-  const auto strides = strides_of(shape, c.layout, !c.layout.in_place);
-  const std::size_t output = c.question.inputs.size();
-  Tensor<Bits> results[2];
+  const Operator& op = *c.question.op;
+  const Shapes shapes = c.question.output_shapes();
+  std::vector<bool> poisoned;  // an in-out tensor keeps what it held where it is not written
+  std::vector<Bits> results[2];
   for (const bool second : {false, true}) {
     const host::Outcome outcome = worker.run(poison(f, second));
     if (outcome.status == Status::declined) {
@@ -100,17 +101,23 @@ Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoy) {
     if (const auto fault = fault_of(outcome); fault && (!e.fault || e.fault->kind == Kind::fp_env_changed))
       e.fault = fault;
     if (!e.finished()) return e;
-    results[second ? 1 : 0] = load(storage[output], f, shape, strides);
+    for (std::size_t j = 0; j < op.outputs.size(); ++j) {
+      const std::size_t tensor = output_tensor(op, j);
+      const bool updated = tensor < op.inputs.size();
+      load(storage[tensor], f, shapes[j], strides_of(shapes[j], c.layout, !updated && !c.layout.in_place), results[second ? 1 : 0]);
+      poisoned.resize(results[second ? 1 : 0].size(), !updated && !c.layout.in_place);
+    }
   }
-  const auto& first = results[0].values;
-  const auto& again = results[1].values;
+  const auto& first = results[0];
+  const auto& again = results[1];
   for (std::size_t i = 0; i < first.size(); ++i) {
-    if (!c.layout.in_place && first[i] == poison(f, false) && again[i] == poison(f, true))
+    if (poisoned[i] && first[i] == poison(f, false) && again[i] == poison(f, true))
       e.unwritten.push_back(i);
     else if (first[i] != again[i])
       e.differing.push_back(i);
   }
-  e.output = std::move(results[1]);
+  const auto count = static_cast<std::int64_t>(again.size());
+  e.output = Tensor<Bits>(Shape{count}, std::move(results[1]));
   return e;
 }
 

@@ -21,7 +21,7 @@ struct Execution {
   std::optional<std::string> declined;    // the kernel's reason
   std::optional<std::string> host_error;  // the suite could not run the case
   std::optional<Fault> fault;
-  Tensor<Bits> output;                 // as the second run left it
+  Tensor<Bits> output;                 // all outputs' elements, as the second run left them
   std::vector<std::size_t> unwritten;  // elements that neither run wrote
   std::vector<std::size_t> differing;  // elements that the two runs wrote differently
   bool finished() const {

@@ -54,7 +54,12 @@ class Planner {
   }
 
   Plan make() {
-    if (op_.independence == Independence::elementwise) {
+    if (op_.independence == Independence::whole) {
+      for (const Example& example : op_.examples)
+        for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special})
+          add(filled(op_, f_, example, fill, random_()));
+      if (!op_.examples.empty()) threaded(filled(op_, f_, op_.examples[0], Fill::usual, random_()));
+    } else if (op_.independence == Independence::elementwise) {
       for (const Attributes& attributes : sets_) elementwise_values(attributes);
       elementwise_layouts();
     } else {
@@ -271,7 +276,40 @@ class Planner {
   Plan plan_;
 };
 
+// A drawn value of an input, within its domain.
+Bits usual_value(const Format& f, const InputRow& row, Random& random) {
+  return rounded(f, uniform(random, row.typical.low, row.typical.high));
+}
+
 }  // namespace
+
+Question filled(const Operator& op, const Format& f, const Example& example, Fill fill, std::uint64_t seed) {
+  Random random(seed);
+  Question q{&op, &f, {}, standard_attributes(op)};
+  for (const auto& [name, value] : example.attributes) q.attributes.values[name] = value;
+  for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+    const InputRow& row = op.inputs[t];
+    Tensor<Bits> tensor(example.shapes.at(t));
+    const auto given = example.values.find(row.name);
+    const std::vector<Bits> pool = row.index ? std::vector<Bits>() : value_pool(f, row, 16, random());
+    const Bits middle = usual_value(f, row, random);
+    for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+      Bits& b = tensor.values[i];
+      if (given != example.values.end()) {
+        const double v = given->second.at(i % given->second.size());
+        b = row.index ? static_cast<Bits>(static_cast<std::int64_t>(v)) : rounded(f, v);
+        continue;
+      }
+      b = usual_value(f, row, random);
+      if (fill == Fill::directed && !row.directed.empty() && random() % 2 == 0) b = rounded(f, row.directed[random() % row.directed.size()]);
+      if (fill == Fill::close) b = from_ordinal(f, ordinal(f, middle) + static_cast<std::int64_t>(random() % 5));
+      if (fill == Fill::special && random() % 8 == 0) b = pool[random() % pool.size()];
+      if (!row.takes(to_double(f, b))) b = usual_value(f, row, random);
+    }
+    q.inputs.push_back(std::move(tensor));
+  }
+  return q;
+}
 
 std::vector<Bits> special_values(const Format& f, bool infinities) {
   std::vector<Bits> values;
@@ -343,7 +381,14 @@ std::vector<Attributes> attribute_sets(const Operator& op) {
 
 Layout base_layout(const host::KernelRow& kernel, const Format& f, const Question& question) {
   Layout layout;
-  const auto count = static_cast<std::size_t>(element_count(question.inputs[0].shape));
+  // Tensors of several shapes cannot all end at the page's end with one offset, if the kernel
+  // wants more than its elements' alignment: they begin at the page's begin then.
+  const bool whole = question.op->independence == Independence::whole;
+  if (whole && alignment_of(kernel, f) > static_cast<std::size_t>(f.bytes())) {
+    layout.placement = {host::Placement::Flush::start, 0};
+    return layout;
+  }
+  const auto count = whole ? std::size_t{0} : static_cast<std::size_t>(element_count(question.inputs[0].shape));
   layout.placement = at_end(kernel, f, count * static_cast<std::size_t>(f.bytes()));
   return layout;
 }

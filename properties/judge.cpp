@@ -5,6 +5,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_scheduler_observer.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <unordered_map>
@@ -32,8 +33,10 @@ void append(std::string& key, const void* data, std::size_t bytes) {
 // What a judgement depends on: attributes, inputs and result of one unit.
 std::string key_of(const std::string& attributes, const Unit& unit, std::span<const Bits> got) {
   std::string key = attributes;
-  for (const Tensor<Bits>& tensor : unit.question.inputs)
+  for (const Tensor<Bits>& tensor : unit.question.inputs) {
+    if (unit.question.op->independence == Independence::whole) key += karat::to_text(tensor.shape);
     append(key, tensor.values.data(), tensor.values.size() * sizeof(Bits));
+  }
   append(key, got.data(), got.size() * sizeof(Bits));
   return key;
 }
@@ -45,6 +48,9 @@ std::string text_of(const Attributes& attributes) {
     text += name;
     if (const auto* number = std::get_if<double>(&value)) append(text, number, sizeof *number);
     if (const auto* integer = std::get_if<std::int64_t>(&value)) append(text, integer, sizeof *integer);
+    if (const auto* word = std::get_if<std::string>(&value)) text += *word;
+    if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value)) append(text, list->data(), list->size() * sizeof(std::int64_t));
+    text += ';';
   }
   return text;
 }
@@ -83,10 +89,13 @@ std::vector<Judgement> Judge::operator()(const Question& question, std::span<con
     places.emplace_back(part.outputs, &entry->second);
     if (fresh) tasks.push_back({std::move(part), std::move(results), &entry->second});
   }
+  std::atomic<int> finished{0};  // the join, said where a tool sees it that does not see into libtbb
   tbb::parallel_for(tbb::blocked_range<std::size_t>(0, tasks.size(), 16), [&](const auto& range) {
     for (std::size_t t = range.begin(); t < range.end(); ++t)
       *tasks[t].answer = judge_unit(tasks[t].unit, tasks[t].got, level_);
+    finished.fetch_add(1, std::memory_order_release);
   });
+  finished.load(std::memory_order_acquire);
   for (const auto& [outputs, answer] : places)
     for (std::size_t k = 0; k < outputs.size(); ++k) result[outputs[k]] = (*answer)[k];
   return result;

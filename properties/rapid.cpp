@@ -90,6 +90,7 @@ std::vector<std::size_t> range(std::size_t from, std::size_t to) {
 std::vector<Case> smaller_shapes(const Case& c, const host::KernelRow& kernel) {
   std::vector<Case> smaller;
   const Question& q = c.question;
+  if (q.op->independence == Independence::whole) return smaller;  // its shapes hang together
   const std::size_t count = q.inputs[0].values.size();
   const Shape& s = q.inputs[0].shape;
   if (count == 0) {
@@ -221,6 +222,7 @@ std::vector<Case> simpler_inputs(const Case& c) {
     }
   for (std::size_t t = 0; t < q.inputs.size(); ++t) {
     const std::vector<Bits>& v = q.inputs[t].values;
+    if (q.op->inputs[t].index) continue;
     if (v.size() > 1) {  // everything but the focus becomes one simple value
       for (const double fill : {0.0, 1.0}) {
         Case s = c;
@@ -242,6 +244,8 @@ std::vector<Case> simpler_inputs(const Case& c) {
         simpler.push_back(std::move(s));
       }
   }
+  if (q.op->independence == Independence::whole)
+    std::erase_if(simpler, [](const Case& s) { return invalid(s.question).has_value(); });
   return simpler;
 }
 
@@ -268,6 +272,14 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
   const auto draw = [&](const auto& gen) { return gen(mine.split(), 100).value(); };
   const bool axis = op.independence == Independence::along_axis;
   Case c;
+  if (op.independence == Independence::whole) {
+    const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(draw(rc::gen::inRange(0, static_cast<int>(n)))); };
+    c.question = filled(op, f, op.examples.at(pick(op.examples.size())), static_cast<Fill>(pick(4)), seed * 7919 + static_cast<std::uint64_t>(index));
+    c.origin = "random:" + std::to_string(index);
+    c.layout = base_layout(kernel, f, c.question);
+    c.layout.threads = draw(rc::gen::inRange(1, 4));
+    return c;
+  }
   Question& q = c.question;
   q.op = &op;
   q.format = &f;

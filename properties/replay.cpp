@@ -109,7 +109,54 @@ std::string names_of(const Operator& op) {
   return names;
 }
 
+std::vector<std::int64_t> integers(std::string_view text, std::string_view word, const std::string& expected) {
+  std::vector<std::int64_t> list;
+  if (!text.starts_with('[') || !text.ends_with(']')) refuse(word, expected);
+  text = text.substr(1, text.size() - 2);
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    std::string_view item = text.substr(0, comma);
+    std::int64_t count = 1;
+    if (const std::size_t star = item.find('*'); star != std::string_view::npos) {
+      count = integer(item.substr(star + 1), word, expected);
+      item = item.substr(0, star);
+    }
+    if (count < 1 || count > most_elements - static_cast<std::int64_t>(list.size()))
+      refuse(word, "at most " + std::to_string(most_elements) + " elements");
+    list.insert(list.end(), static_cast<std::size_t>(count), integer(item, word, expected));
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return list;
+}
+
+// A tensor as it stands after `name=`, perhaps behind its shape; false: it named none.
+bool set_input(const InputRow& row, Tensor<Bits>& tensor, const Format& f, std::string_view text, std::string_view word) {
+  bool shaped = false;
+  const std::size_t colon = text.find(":[");
+  if (colon != std::string_view::npos && !text.starts_with('[')) {
+    tensor.shape = shape_of(text.substr(0, colon), word);
+    text = text.substr(colon + 1);
+    shaped = true;
+  }
+  if (row.index) {
+    const std::string expected = "integers such as [0,2,1]";
+    const auto list = text.starts_with('[') ? integers(text, word, expected) : std::vector{integer(text, word, expected)};
+    for (const std::int64_t i : list) tensor.values.push_back(static_cast<Bits>(i));
+  } else {
+    tensor.values = values(text, f, word);
+  }
+  return shaped;
+}
+
 void set_attribute(const AttributeRow& row, Question& q, std::string_view text, std::string_view word) {
+  if (row.kind == AttributeRow::Kind::text) {
+    q.attributes.values[row.name] = std::string(text);  // `invalid` compares it with the choices
+    return;
+  }
+  if (row.kind == AttributeRow::Kind::list) {
+    q.attributes.values[row.name] = integers(text, word, "a list of integers such as [2,2]");
+    return;
+  }
   if (row.kind == AttributeRow::Kind::integer) {
     q.attributes.values[row.name] = integer(text, word, "an integer");
     return;
@@ -126,7 +173,7 @@ std::map<std::string, std::string_view> fill(Question& q, const std::vector<std:
   const Operator& op = *q.op;
   q.attributes = standard_attributes(op);
   q.inputs.assign(op.inputs.size(), {});
-  std::vector<bool> given(op.inputs.size(), false);
+  std::vector<bool> given(op.inputs.size(), false), shaped(op.inputs.size(), false);
   std::optional<Shape> shape;
   std::map<std::string, std::string_view> rest;
   std::set<std::string> seen;
@@ -139,7 +186,7 @@ std::map<std::string, std::string_view> fill(Question& q, const std::vector<std:
     bool found = false;
     for (std::size_t t = 0; t < op.inputs.size(); ++t)
       if (op.inputs[t].name == name) {
-        q.inputs[t].values = values(text, *q.format, word);
+        shaped[t] = set_input(op.inputs[t], q.inputs[t], *q.format, text, word);
         given[t] = found = true;
       }
     for (const AttributeRow& row : op.attributes)
@@ -159,9 +206,14 @@ std::map<std::string, std::string_view> fill(Question& q, const std::vector<std:
   }
   if (generated && others.contains("case")) return rest;
   for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+    if (!given[t] && op.inputs[t].optional) {
+      q.inputs[t].shape = {0};
+      continue;
+    }
     if (!given[t])
       throw ReplayError("input " + op.inputs[t].name + " of " + op.name + " is missing: add " +
                         op.inputs[t].name + "=…");
+    if (shaped[t]) continue;
     q.inputs[t].shape = shape ? *shape : Shape{static_cast<std::int64_t>(q.inputs[t].values.size())};
   }
   if (const auto wrong = invalid(q)) throw ReplayError(*wrong);
@@ -174,14 +226,14 @@ std::string hex(double d) {
   return text;
 }
 
-std::string list_text(const Tensor<Bits>& tensor, const Format& f) {
+std::string list_text(const Tensor<Bits>& tensor, const Format& f, bool index) {
   std::string text;
   const auto& v = tensor.values;
   for (std::size_t i = 0; i < v.size();) {
     std::size_t run = 1;
     while (i + run < v.size() && v[i + run] == v[i]) ++run;
     if (!text.empty()) text += ",";
-    text += to_text(f, v[i]);
+    text += index ? std::to_string(static_cast<std::int64_t>(v[i])) : to_text(f, v[i]);
     if (run > 1) text += "*" + std::to_string(run);
     i += run;
   }
@@ -193,6 +245,22 @@ std::string shape_text(const Shape& shape) {
   std::string text;
   for (const std::int64_t extent : shape) text += (text.empty() ? "" : "x") + std::to_string(extent);
   return text;
+}
+
+// With its own shape in front where the operator's inputs need not have one shape.
+std::string tensor_text(const Question& q, std::size_t t) {
+  const std::string list = list_text(q.inputs[t], *q.format, q.op->inputs[t].index);
+  if (q.op->independence != Independence::whole) return list;
+  return shape_text(q.inputs[t].shape) + ":" + (list.starts_with('[') ? list : "[" + list + "]");
+}
+
+std::string attribute_text(const Attributes::Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return hex(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  std::string text;
+  for (const std::int64_t i : std::get<std::vector<std::int64_t>>(value)) text += (text.empty() ? "[" : ",") + std::to_string(i);
+  return text.empty() ? "[]" : text + "]";
 }
 
 std::string level_text(const Level& level) {
@@ -248,15 +316,13 @@ std::string to_text(const Replay& replay) {
     return text + level_text(replay.level);
   }
   const Shape& shape = q.inputs[0].shape;
-  if (shape.size() != 1) text += " shape=" + shape_text(shape);
+  if (shape.size() != 1 && q.op->independence != Independence::whole) text += " shape=" + shape_text(shape);
   for (std::size_t t = 0; t < q.inputs.size(); ++t)
-    text += " " + q.op->inputs[t].name + "=" + list_text(q.inputs[t], *q.format);
+    text += " " + q.op->inputs[t].name + "=" + tensor_text(q, t);
   const Attributes standard = standard_attributes(*q.op);
   for (const AttributeRow& row : q.op->attributes) {
     if (q.attributes.values.at(row.name) == standard.values.at(row.name)) continue;
-    text += " " + row.name + "=";
-    text += row.kind == AttributeRow::Kind::integer ? std::to_string(q.attributes.integer(row.name))
-                                                    : hex(q.attributes.number(row.name));
+    text += " " + row.name + "=" + attribute_text(q.attributes.values.at(row.name));
   }
   const bool start = layout.placement.flush == host::Placement::Flush::start;
   if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");

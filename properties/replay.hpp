@@ -6,7 +6,9 @@
 //
 //   mylib sigmoid f32 case=plan:17 seed=1
 //
-// `value*n` repeats.  Without `shape` a single value has shape 1 and a list its length; without
+//   mylib mse_loss f32 x=2x3:[0x0p+0*6] t=2x3:[0x1p+0*6] reduction=sum
+//
+// `value*n` repeats.  `2x3:` before a list is that tensor's own shape (`scalar:` rank 0).  Without `shape` a single value has shape 1 and a list its length; without
 // `place` tensors end at the guard page; attributes not named have their standard values.
 #pragma once
 

@@ -30,12 +30,16 @@ struct Answer {
 struct Question {
   const Operator* op = nullptr;
   const Format* format = nullptr;
-  Tensors<Bits> inputs;
+  Tensors<Bits> inputs;  // of an index input: the integers, in two's complement
   Attributes attributes;
+
+  Shapes output_shapes() const;  // throws Refused
+  std::size_t output_count() const;  // elements of all outputs
 };
 
 // The part of a question that can be answered by itself: one element of an elementwise
-// operator, one slice of an operator along an axis.  Its tensors have rank 1.
+// operator, one slice of an operator along an axis (tensors of rank 1 then), else the whole.
+// Elements of several outputs count on from one output to the next.
 struct Unit {
   Question question;
   std::vector<std::size_t> outputs;  // flat indices of its elements in the whole output
@@ -44,7 +48,8 @@ struct Unit {
 std::size_t unit_count(const Question& question);
 Unit unit(const Question& question, std::size_t index);
 
-// Right results by the row; an empty entry is decided by the formula.
+// Right results by the row; an empty entry is decided by the formula.  Without a rule of the row
+// an element is NaN or ±∞ if Real says so and no enclosure of it is bounded.
 std::vector<Specials> specials(const Question& question);
 
 // Answers at the working precision.  Throws Undecided.
