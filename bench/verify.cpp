@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "bench/verify.hpp"
 
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 
+#include "properties/parallel.hpp"
 #include "properties/describe.hpp"
 
 namespace karat::bench {
@@ -45,9 +44,9 @@ std::optional<std::string> Verifier::check(std::span<const std::byte> output) {
     const std::size_t end = std::min(count, begin + block);
     std::vector<std::size_t> differing;
     std::mutex mutex;
-    tbb::parallel_for(tbb::blocked_range<std::size_t>(begin, end, 1 + 65'536 / bytes), [&](const auto& r) {
+    properties::parallel_ranges(begin, end, 1 + 65'536 / bytes, [&](std::size_t from, std::size_t to_end) {
       std::vector<std::size_t> here;
-      compare(output, r.begin(), r.end(), here);
+      compare(output, from, to_end, here);
       const std::scoped_lock lock(mutex);
       differing.insert(differing.end(), here.begin(), here.end());
     });

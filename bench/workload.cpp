@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "bench/workload.hpp"
 
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
 
 #include <algorithm>
 #include <cstring>
 #include <random>
 
+#include "properties/parallel.hpp"
 #include "properties/case.hpp"
 #include "reference/numbers/rounding.hpp"
 
@@ -95,8 +94,8 @@ void Workload::fill(const std::vector<std::span<std::byte>>& storage) const {
     for (std::size_t i = 0; i < values.size(); ++i)
       std::memcpy(packed.data() + i * width, &values[i], width);  // little-endian
     std::byte* const to = storage[t].data();
-    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, positions_, 1 + 65'536 / bytes), [&](const auto& r) {
-      for (std::size_t p = r.begin(); p < r.end(); ++p)
+    properties::parallel_ranges(0, positions_, 1 + 65'536 / bytes, [&](std::size_t from, std::size_t to_end) {
+      for (std::size_t p = from; p < to_end; ++p)
         std::memcpy(to + p * bytes, packed.data() + unit_at(p) * bytes, bytes);
     });
   }

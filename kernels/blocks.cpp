@@ -22,14 +22,16 @@ void for_each_part(std::int64_t count, std::int64_t grain, int threads,
     for (std::int64_t i = 0; i < parts; ++i) part(i);
     return;
   }
-  // Says in our own code what the join inside libtbb says already: all parts were written before
-  // the caller goes on.  A tool that does not see into libtbb needs it; it costs one increment a part.
-  std::atomic<std::int64_t> finished{0};
+  // Says in our own code what libtbb's hand-over and join say already.  A tool that does not see
+  // into libtbb needs it; it costs one increment a part.
+  std::atomic<std::int64_t> begun{0}, finished{0};
+  begun.store(1, std::memory_order_release);
   tbb::task_arena arena(threads);
   arena.execute([&] {
     tbb::parallel_for(
         tbb::blocked_range<std::int64_t>(0, parts, 1),
         [&](const tbb::blocked_range<std::int64_t>& range) {
+          begun.load(std::memory_order_acquire);
           for (std::int64_t i = range.begin(); i < range.end(); ++i) part(i);
           finished.fetch_add(1, std::memory_order_release);
         },

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "properties/judge.hpp"
 
-#include <tbb/blocked_range.h>
-#include <tbb/parallel_for.h>
 #include <tbb/task_scheduler_observer.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
 #include <unordered_map>
 
+#include "properties/parallel.hpp"
 #include "reference/numbers/precision.hpp"
 
 namespace karat::properties {
@@ -89,13 +87,10 @@ std::vector<Judgement> Judge::operator()(const Question& question, std::span<con
     places.emplace_back(part.outputs, &entry->second);
     if (fresh) tasks.push_back({std::move(part), std::move(results), &entry->second});
   }
-  std::atomic<int> finished{0};  // the join, said where a tool sees it that does not see into libtbb
-  tbb::parallel_for(tbb::blocked_range<std::size_t>(0, tasks.size(), 16), [&](const auto& range) {
-    for (std::size_t t = range.begin(); t < range.end(); ++t)
+  parallel_ranges(0, tasks.size(), 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t t = begin; t < end; ++t)
       *tasks[t].answer = judge_unit(tasks[t].unit, tasks[t].got, level_);
-    finished.fetch_add(1, std::memory_order_release);
   });
-  finished.load(std::memory_order_acquire);
   for (const auto& [outputs, answer] : places)
     for (std::size_t k = 0; k < outputs.size(); ++k) result[outputs[k]] = (*answer)[k];
   return result;
