@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Focal loss: −α_t (1 − p_t)^γ log p_t, with p_t = p and α_t = α for label 1, 1 − p and 1 − α for
+// label 0.  Lin et al. 2017, arXiv:1708.02002, eq. 5; without α (α_t ≡ 1) eq. 4.
+#include "reference/whole.hpp"
+
+namespace karat {
+namespace {
+
+void refuse_labels(const char* op, const Tensor<double>& t) {
+  for (std::size_t i = 0; i < t.values.size(); ++i)
+    if (t.values[i] != 0 && t.values[i] != 1)
+      throw Refused("input t of " + std::string(op) + ", element " + std::to_string(i) + ": expected label 0 or 1, got " +
+                    std::to_string(static_cast<long long>(t.values[i])));
+}
+
+// q = 1 − p_t is given beside p_t: from logits it is the other sigmoid, not a difference.
+template <class T>
+T term(bool positive, const T& p, const T& q, const Attributes& a) {
+  const double alpha = a.number("alpha");
+  const T focus = pow(q, T(a.number("gamma")));
+  if (vanishes(focus)) return T(0);  // p_t = 1
+  const T loss = -focus * log(p);
+  if (alpha < 0) return loss;
+  return (positive ? T(alpha) : 1 - T(alpha)) * loss;
+}
+
+struct FocalLoss {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_shape("focal_loss", "p", in[0], in[1]);
+    return {reduced(in[0], a)};
+  }
+  static void refuse(const Tensors<double>& in, const Attributes&) {
+    refuse_labels("focal_loss", in[0]);
+    for (std::size_t i = 0; i < in[1].values.size(); ++i)
+      if (in[1].values[i] < 0 || in[1].values[i] > 1)
+        throw Refused("input p of focal_loss, element " + std::to_string(i) +
+                      ": expected a probability from 0 to 1, got " + std::to_string(in[1].values[i]));
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const bool positive = to_index(in[0].values[i]) == 1;
+      const T& p = in[1].values[i];
+      const T other = 1 - p;
+      loss.values[i] = positive ? term(true, p, other, a) : term(false, other, p, a);
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+
+struct WithLogits {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_shape("focal_loss_with_logits", "x", in[0], in[1]);
+    return {reduced(in[0], a)};
+  }
+  static void refuse(const Tensors<double>& in, const Attributes&) { refuse_labels("focal_loss_with_logits", in[0]); }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const bool positive = to_index(in[0].values[i]) == 1;
+      const T z = positive ? in[1].values[i] : -in[1].values[i];
+      loss.values[i] = term(positive, T(1 / (1 + exp(-z))), T(1 / (1 + exp(z))), a);
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+
+InputRow labels() { return {.name = "t", .domain = {0, 1}, .index = true, .differentiable = false}; }
+std::vector<AttributeRow> attribute_rows() {
+  return {{.name = "gamma", .standard = 2, .domain = "γ ≥ 0", .directed = {2, 0, 0.5, 5},
+           .valid = [](double g) { return g >= 0 && g - g == 0; }},
+          {.name = "alpha", .standard = 0.25, .domain = "0 ≤ α ≤ 1, or −1: none (α_t ≡ 1)", .directed = {0.25, -1, 0.75, -1},
+           .valid = [](double a) { return a == -1 || (a >= 0 && a <= 1); }},
+          reduction_row()};
+}
+std::vector<Example> examples() {
+  const std::map<std::string, std::vector<double>> t{{"t", {1, 0, 0, 1, 1}}};
+  return {{.shapes = {{5}, {5}}, .values = t},
+          {.shapes = {{5}, {5}}, .attributes = {{"gamma", 0.0}, {"alpha", -1.0}}, .values = t},
+          {.shapes = {{5}, {5}}, .attributes = {{"gamma", 0.5}, {"reduction", "sum"}}, .values = t},
+          {.shapes = {{5}, {5}}, .attributes = {{"gamma", 5.0}, {"alpha", 0.75}, {"reduction", "none"}}, .values = t}};
+}
+const Catalogue catalogue{.variants = "alpha = −1: without α; reduction = mean, sum, none",
+                          .special = "γ = 0 without α is binary cross entropy.  p_t = 1 gives 0, p_t = 0 gives +∞.",
+                          .gradient = "dp_t = α_t (γ (1 − p_t)^(γ−1) log p_t − (1 − p_t)^γ / p_t) dy"};
+
+const Operator from_probabilities = whole<FocalLoss>({
+    .name = "focal_loss",
+    .family = "loss",
+    .formula = "L = −α_t (1 − p_t)^γ log p_t",
+    .source = "named by the seed without a formula; Lin et al. 2017, arXiv:1708.02002, eq. 5",
+    .notes = "From probabilities; labels 0 or 1.",
+    .inputs = {labels(), {.name = "p", .directed = {0, 1}, .typical = {0.05, 0.95}, .domain = {0, 1}, .infinities = false}},
+    .outputs = {"y"},
+    .attributes = attribute_rows(),
+    .catalogue = catalogue,
+    .examples = examples(),
+});
+const Row forward{from_probabilities};
+const Row backward{backward_of<FocalLoss>(from_probabilities)};
+
+const Operator from_logits = whole<WithLogits>({
+    .name = "focal_loss_with_logits",
+    .family = "loss",
+    .formula = "L = −α_t (1 − p_t)^γ log p_t, p = σ(x)",
+    .source = "named by the seed without a formula; Lin et al. 2017, arXiv:1708.02002, eq. 5",
+    .notes = "From logits; labels 0 or 1.  1 − p_t is the sigmoid of the other sign.",
+    .inputs = {labels(), {.name = "x", .directed = {0, 17, -17, 88, -88, 104}, .typical = {-20, 20}, .infinities = false}},
+    .outputs = {"y"},
+    .attributes = attribute_rows(),
+    .catalogue = catalogue,
+    .examples = examples(),
+});
+const Row forward_logits{from_logits};
+const Row backward_logits{backward_of<WithLogits>(from_logits)};
+
+}  // namespace
+}  // namespace karat

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// Cross entropy of the softmax of logits: (9) and (21) of the seed, with class weights, label
+// smoothing and ignored targets as frameworks offer them.
+#include "reference/whole.hpp"
+
+namespace karat {
+namespace {
+
+// −log softmax(x)_c of row n.
+template <class T>
+std::vector<T> negative_log(const Tensor<T>& x, std::size_t n) {
+  const auto classes = static_cast<std::size_t>(x.shape[1]);
+  T total(0);
+  for (std::size_t c = 0; c < classes; ++c) total = total + exp(x.values[n * classes + c]);
+  std::vector<T> result;
+  for (std::size_t c = 0; c < classes; ++c) result.push_back(-log(exp(x.values[n * classes + c]) / total));
+  return result;
+}
+
+// Index targets.  With weights w and smoothing ε a row's loss is
+// (1 − ε) w_t (−log s_t) + ε/C Σ_c w_c (−log s_c); the mean divides by Σ w_t of the kept rows.
+struct Indexed {
+  static constexpr const char* name = "softmax_cross_entropy";
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank(name, "x", 2, in[0]);
+    expect_shape(name, "t", {in[0][0]}, in[1]);
+    if (!absent(in[2])) expect_shape(name, "w", {in[0][1]}, in[2]);
+    return {reduced({in[0][0]}, a)};
+  }
+  static void refuse(const Tensors<double>& in, const Attributes& a) {
+    for (std::size_t n = 0; n < in[1].values.size(); ++n) {
+      const auto t = static_cast<std::int64_t>(in[1].values[n]);
+      if (t != a.integer("ignore_index") && (t < 0 || t >= in[0].shape[1]))
+        throw Refused(std::string("input t of ") + name + ", element " + std::to_string(n) + ": expected a class from 0 to " +
+                      std::to_string(in[0].shape[1] - 1) + " or ignore_index " + std::to_string(a.integer("ignore_index")) +
+                      ", got " + std::to_string(t));
+    }
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto rows = static_cast<std::size_t>(in[0].shape[0]), classes = static_cast<std::size_t>(in[0].shape[1]);
+    const T smoothing(a.number("label_smoothing"));
+    const auto weight = [&](std::size_t c) { return absent(in[2]) ? T(1) : in[2].values[c]; };
+    Tensor<T> loss(Shape{in[0].shape[0]});
+    T kept(0);
+    bool any = false;
+    for (std::size_t n = 0; n < rows; ++n) {
+      const std::int64_t target = to_index(in[1].values[n]);
+      if (target == a.integer("ignore_index")) continue;
+      any = true;
+      const auto t = static_cast<std::size_t>(target);
+      const std::vector<T> l = negative_log(in[0], n);
+      T smooth(0);
+      if (!vanishes(smoothing))
+        for (std::size_t c = 0; c < classes; ++c) smooth = smooth + weight(c) * l[c];
+      loss.values[n] = (1 - smoothing) * weight(t) * l[t] + smoothing / T(static_cast<double>(classes)) * smooth;
+      kept = kept + weight(t);
+    }
+    if (a.text("reduction") == "none") return {loss};
+    if (a.text("reduction") == "sum") return {Tensor<T>(Shape{}, {sum(loss.values)})};
+    if (!any && a.text("all_ignored") == "zero") return {Tensor<T>(Shape{}, {T(0)})};
+    return {Tensor<T>(Shape{}, {sum(loss.values) / kept})};
+  }
+};
+
+// Probability targets: −Σ_c w_c t'_c log s_c with t' = (1 − ε) t + ε/C; the mean divides by N.
+struct Probabilities {
+  static constexpr const char* name = "softmax_cross_entropy_probabilities";
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank(name, "x", 2, in[0]);
+    expect_shape(name, "t", in[0], in[1]);
+    if (!absent(in[2])) expect_shape(name, "w", {in[0][1]}, in[2]);
+    return {reduced({in[0][0]}, a)};
+  }
+  static void refuse(const Tensors<double>& in, const Attributes&) {
+    for (std::size_t i = 0; i < in[1].values.size(); ++i)
+      if (in[1].values[i] < 0 || in[1].values[i] > 1)
+        throw Refused(std::string("input t of ") + name + ", element " + std::to_string(i) +
+                      ": expected a probability from 0 to 1, got " + std::to_string(in[1].values[i]));
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto rows = static_cast<std::size_t>(in[0].shape[0]), classes = static_cast<std::size_t>(in[0].shape[1]);
+    const T smoothing(a.number("label_smoothing"));
+    Tensor<T> loss(Shape{in[0].shape[0]});
+    for (std::size_t n = 0; n < rows; ++n) {
+      const std::vector<T> l = negative_log(in[0], n);
+      for (std::size_t c = 0; c < classes; ++c) {
+        const T t = (1 - smoothing) * in[1].values[n * classes + c] + smoothing / T(static_cast<double>(classes));
+        if (vanishes(t)) continue;
+        loss.values[n] = loss.values[n] + (absent(in[2]) ? t : in[2].values[c] * t) * l[c];
+      }
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+
+InputRow logits() {
+  return {.name = "x", .directed = {0, 88, -104, 1e4, -1e4}, .typical = {-10, 10}, .infinities = false};
+}
+InputRow weights() {
+  return {.name = "w", .typical = {0.25, 4}, .domain = {0, 1e30}, .infinities = false, .differentiable = false, .optional = true};
+}
+AttributeRow smoothing_row() {
+  return {.name = "label_smoothing", .standard = 0, .domain = "0 ≤ ε ≤ 1", .directed = {0, 0.125},
+          .valid = [](double e) { return e >= 0 && e <= 1; }};
+}
+
+const Operator indexed = whole<Indexed>({
+    .name = Indexed::name,
+    .family = "loss",
+    .formula = "L = −w_t log s_t, s = softmax(x)",
+    .source = "seed (9), (21)",
+    .notes = "x: (N, C) logits, t: (N) classes, w: (C) weights or absent.",
+    .inputs = {logits(), {.name = "t", .index = true, .differentiable = false}, weights()},
+    .outputs = {"y"},
+    .attributes = {reduction_row(), smoothing_row(),
+                   {.kind = AttributeRow::Kind::integer, .name = "ignore_index", .standard = -100, .domain = "any integer",
+                    .valid = [](double) { return true; }},
+                   {.kind = AttributeRow::Kind::text, .name = "all_ignored", .domain = "nan (0/0) or zero", .choices = {"nan", "zero"}}},
+    .catalogue = {.variants = "label_smoothing ε: (1 − ε) w_t l_t + ε/C Σ_c w_c l_c, l = −log s; mean divides by Σ w_t of the rows "
+                              "that are kept; all_ignored = nan or zero",
+                  .special = "A row whose target is ignore_index counts 0.  All ignored: the mean is NaN (variant: 0).",
+                  .gradient = "dx_c = w_t (s_c − [c = t]) dy / Σ w_t (mean, no smoothing)"},
+    .examples = {{.shapes = {{3, 4}, {3}, {0}}, .values = {{"t", {0, 3, 1}}}},
+                 {.shapes = {{3, 4}, {3}, {4}}, .values = {{"t", {2, 2, 1}}}},
+                 {.shapes = {{3, 4}, {3}, {4}}, .attributes = {{"label_smoothing", 0.125}}, .values = {{"t", {2, -100, 1}}}},
+                 {.shapes = {{3, 4}, {3}, {0}}, .attributes = {{"reduction", "sum"}}, .values = {{"t", {0, 3, 1}}}},
+                 {.shapes = {{3, 4}, {3}, {4}}, .attributes = {{"reduction", "none"}, {"ignore_index", std::int64_t{3}}}, .values = {{"t", {0, 3, 1}}}},
+                 {.shapes = {{2, 3}, {2}, {0}}, .attributes = {{"all_ignored", "zero"}}, .values = {{"t", {-100, -100}}}}},
+});
+const Row forward{indexed};
+const Row backward{backward_of<Indexed>(indexed)};
+
+const Operator probabilities = whole<Probabilities>({
+    .name = Probabilities::name,
+    .family = "loss",
+    .formula = "L = −Σ_c w_c t_c log s_c, s = softmax(x)",
+    .source = "seed (9), (21)",
+    .notes = "x: (N, C) logits, t: (N, C) probabilities, w: (C) weights or absent.",
+    .inputs = {logits(),
+               {.name = "t", .directed = {0, 1}, .typical = {0.05, 0.95}, .domain = {0, 1}, .infinities = false, .differentiable = false},
+               weights()},
+    .outputs = {"y"},
+    .attributes = {reduction_row(), smoothing_row()},
+    .catalogue = {.variants = "label_smoothing ε: targets (1 − ε) t + ε/C; reduction = mean (over N), sum, none",
+                  .special = "Terms with target 0 vanish, value and gradient.",
+                  .gradient = "dx_c = (s_c Σ_k w_k t_k − w_c t_c) dy"},
+    .examples = {{.shapes = {{3, 4}, {3, 4}, {0}}},
+                 {.shapes = {{2, 3}, {2, 3}, {3}}, .attributes = {{"label_smoothing", 0.125}, {"reduction", "sum"}}},
+                 {.shapes = {{2, 3}, {2, 3}, {3}}, .attributes = {{"reduction", "none"}}}},
+});
+const Row forward_probabilities{probabilities};
+const Row backward_probabilities{backward_of<Probabilities>(probabilities)};
+
+}  // namespace
+}  // namespace karat
