@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// Two-dimensional convolution as networks compute it (cross-correlation: the filter is not
+// turned), its transpose, and fractionally-strided convolution, figure 4 of the seed.
+#include "reference/sizes.hpp"
+#include "reference/whole.hpp"
+
+namespace karat {
+namespace {
+
+struct Extents {
+  std::int64_t batch, in, height, width, out, kernel_height, kernel_width, groups;
+};
+
+template <class T>
+const T* at(const Tensor<T>& x, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
+  return &x.values[static_cast<std::size_t>(((a * x.shape[1] + b) * x.shape[2] + c) * x.shape[3] + d)];
+}
+template <class T>
+T* at(Tensor<T>& x, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
+  return const_cast<T*>(at(std::as_const(x), a, b, c, d));
+}
+
+std::int64_t groups_of(const char* op, const Attributes& a, std::int64_t channels, const char* what) {
+  const std::int64_t groups = a.integer("groups");
+  if (channels % groups != 0)
+    throw Refused("attribute groups of " + std::string(op) + ": expected a divisor of the " + std::to_string(channels) + " " + what +
+                  ", got " + std::to_string(groups));
+  return groups;
+}
+
+// Visits every (output, input, weight) that meet in a convolution of input x and output y.
+template <class Visit>
+void for_each_tap(const Shape& x, const Shape& w, const Shape& y, const Windows& windows, std::int64_t groups, Visit visit) {
+  const std::int64_t in = x[1] / groups, out = y[1] / groups;
+  for (std::int64_t n = 0; n < x[0]; ++n)
+    for (std::int64_t m = 0; m < y[1]; ++m)
+      for (std::int64_t oh = 0; oh < y[2]; ++oh)
+        for (std::int64_t ow = 0; ow < y[3]; ++ow)
+          for (std::int64_t c = 0; c < in; ++c)
+            for (std::int64_t kh = 0; kh < w[2]; ++kh)
+              for (std::int64_t kw = 0; kw < w[3]; ++kw) {
+                const std::int64_t ih = oh * windows.height.stride + kh * windows.height.dilation - windows.height.before;
+                const std::int64_t iw = ow * windows.width.stride + kw * windows.width.dilation - windows.width.before;
+                if (ih < 0 || ih >= x[2] || iw < 0 || iw >= x[3]) continue;
+                visit(n, m, oh, ow, m / out * in + c, ih, iw, c, kh, kw);
+              }
+}
+
+// y[n,m,p] = b[m] + Σ_{c,k} x[n,c,S·p + D·k − P] w[m,c,k]
+struct Conv2d {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank("conv2d", "x", 4, in[0]);
+    expect_rank("conv2d", "w", 4, in[1]);
+    const std::int64_t groups = groups_of("conv2d", a, in[0][1], "input channels");
+    groups_of("conv2d", a, in[1][0], "output channels");
+    expect_shape("conv2d", "w", {in[1][0], in[0][1] / groups, in[1][2], in[1][3]}, in[1]);
+    if (!absent(in[2])) expect_shape("conv2d", "b", {in[1][0]}, in[2]);
+    const Windows w = windows("conv2d", a, in[1][2], in[1][3]);
+    return {{in[0][0], in[1][0], conv_output_size(in[0][2], w.height, SizeMode::floor), conv_output_size(in[0][3], w.width, SizeMode::floor)}};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
+    Tensor<T> y(shapes({x.shape, w.shape, b.shape}, a)[0]);
+    if (!absent(b))
+      for (std::int64_t n = 0; n < y.shape[0]; ++n)
+        for (std::int64_t m = 0; m < y.shape[1]; ++m)
+          for (std::int64_t p = 0; p < y.shape[2]; ++p)
+            for (std::int64_t q = 0; q < y.shape[3]; ++q) *at(y, n, m, p, q) = b.values[static_cast<std::size_t>(m)];
+    for_each_tap(x.shape, w.shape, y.shape, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
+                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+                   *at(y, n, m, oh, ow) = *at(y, n, m, oh, ow) + *at(x, n, channel, ih, iw) * *at(w, m, c, kh, kw);
+                 });
+    return {y};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& [dy, x, w, b] = std::tie(in[0], in[1], in[2], in[3]);
+    Tensor<T> dx(x.shape), dw(w.shape), db(b.shape);
+    for_each_tap(x.shape, w.shape, dy.shape, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
+                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+                   *at(dx, n, channel, ih, iw) = *at(dx, n, channel, ih, iw) + *at(dy, n, m, oh, ow) * *at(w, m, c, kh, kw);
+                   *at(dw, m, c, kh, kw) = *at(dw, m, c, kh, kw) + *at(dy, n, m, oh, ow) * *at(x, n, channel, ih, iw);
+                 });
+    if (!absent(b))
+      for (std::size_t i = 0; i < dy.values.size(); ++i) {
+        const auto m = i / static_cast<std::size_t>(dy.shape[2] * dy.shape[3]) % static_cast<std::size_t>(dy.shape[1]);
+        db.values[m] = db.values[m] + dy.values[i];
+      }
+    return {dx, dw, db};
+  }
+};
+
+// The transpose of conv2d by its data: y[n,m,S·p + D·k − P] += x[n,c,p] w[c,m,k].
+struct ConvTranspose2d {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank("conv_transpose2d", "x", 4, in[0]);
+    expect_rank("conv_transpose2d", "w", 4, in[1]);
+    const std::int64_t groups = groups_of("conv_transpose2d", a, in[0][1], "input channels");
+    expect_shape("conv_transpose2d", "w", {in[0][1], in[1][1], in[1][2], in[1][3]}, in[1]);
+    const std::int64_t out = in[1][1] * groups;
+    if (!absent(in[2])) expect_shape("conv_transpose2d", "b", {out}, in[2]);
+    const Windows w = windows("conv_transpose2d", a, in[1][2], in[1][3]);
+    const auto& extra = a.list("output_padding");
+    if (extra.size() != 2) throw Refused("attribute output_padding of conv_transpose2d: expected 2 integers, got " + std::to_string(extra.size()));
+    return {{in[0][0], out, conv_transpose_output_size(in[0][2], w.height, extra[0]), conv_transpose_output_size(in[0][3], w.width, extra[1])}};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
+    Tensor<T> y(shapes({x.shape, w.shape, b.shape}, a)[0]);
+    if (!absent(b))
+      for (std::size_t i = 0; i < y.values.size(); ++i)
+        y.values[i] = b.values[i / static_cast<std::size_t>(y.shape[2] * y.shape[3]) % static_cast<std::size_t>(y.shape[1])];
+    // The convolution that maps y to x has the same taps.
+    for_each_tap(y.shape, w.shape, x.shape, windows("conv_transpose2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
+                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+                   *at(y, n, channel, ih, iw) = *at(y, n, channel, ih, iw) + *at(x, n, m, oh, ow) * *at(w, m, c, kh, kw);
+                 });
+    return {y};
+  }
+};
+
+// s − 1 zeros between the elements of x, padding, then conv2d of stride 1.
+struct FractionallyStrided {
+  static Attributes plain(const Attributes& a) {
+    Attributes p;
+    const std::int64_t padding = a.integer("padding");
+    p.values = {{"stride", std::vector<std::int64_t>{1, 1}}, {"dilation", std::vector<std::int64_t>{1, 1}},
+                {"padding", std::vector<std::int64_t>(4, padding)}, {"groups", std::int64_t{1}}};
+    return p;
+  }
+  static Shape inserted(const Shape& x, std::int64_t s) { return {x[0], x[1], (x[2] - 1) * s + 1, (x[3] - 1) * s + 1}; }
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank("fractionally_strided_conv2d", "x", 4, in[0]);
+    expect_rank("fractionally_strided_conv2d", "w", 4, in[1]);
+    const std::int64_t s = a.integer("inverse_stride"), padding = a.integer("padding");
+    return {{in[0][0], in[1][0], fractional_output_size(in[0][2], in[1][2], padding, s), fractional_output_size(in[0][3], in[1][3], padding, s)}};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const std::int64_t s = a.integer("inverse_stride");
+    const Tensor<T>& x = in[0];
+    Tensor<T> wide(inserted(x.shape, s));
+    for (std::int64_t n = 0; n < x.shape[0]; ++n)
+      for (std::int64_t c = 0; c < x.shape[1]; ++c)
+        for (std::int64_t p = 0; p < x.shape[2]; ++p)
+          for (std::int64_t q = 0; q < x.shape[3]; ++q) *at(wide, n, c, p * s, q * s) = *at(x, n, c, p, q);
+    return Conv2d::value<T>({wide, in[1], Tensor<T>(Shape{0})}, plain(a));
+  }
+};
+
+AttributeRow list_row(const char* name, std::vector<std::int64_t> standard, const char* domain) {
+  return {.kind = AttributeRow::Kind::list, .name = name, .domain = domain, .standard_list = std::move(standard)};
+}
+std::vector<AttributeRow> attribute_rows() {
+  return {list_row("stride", {1, 1}, "[height, width], each ≥ 1"), list_row("padding", {0, 0, 0, 0}, "[top, left, bottom, right], each ≥ 0"),
+          list_row("dilation", {1, 1}, "[height, width], each ≥ 1"),
+          {.kind = AttributeRow::Kind::integer, .name = "groups", .standard = 1, .domain = "a divisor of both channel counts",
+           .valid = [](double g) { return g >= 1 && g <= 1e9; }}};
+}
+InputRow numbers(const char* name) { return {.name = name, .directed = {0, 1, -1}, .typical = {-2, 2}, .infinities = false}; }
+InputRow bias() {
+  InputRow row = numbers("b");
+  row.optional = true;
+  return row;
+}
+using List = std::vector<std::int64_t>;
+
+const Operator conv2d = whole<Conv2d>({
+    .name = "conv2d",
+    .family = "convolution",
+    .formula = "y[n,m,p] = b[m] + Σ_{c,k} x[n,c,S·p + D·k − P] w[m,c,k]",
+    .source = "seed 9.1; sizes (54)",
+    .notes = "x: (N, C, H, W), w: (M, C/groups, kH, kW), b: (M) or absent.  Cross-correlation: the filter is not turned.",
+    .inputs = {numbers("x"), numbers("w"), bias()},
+    .outputs = {"y"},
+    .attributes = attribute_rows(),
+    .catalogue = {.variants = "stride, asymmetric padding, dilation, groups",
+                  .special = "A size that is no integer is rounded down; a kernel larger than the padded input is refused.",
+                  .gradient = "dx = transpose of the convolution, applied to dy;  dw[m,c,k] = Σ_{n,p} dy[n,m,p] x[n,c,S·p + D·k − P];  db = Σ dy"},
+    .examples = {{.shapes = {{1, 2, 4, 5}, {3, 2, 3, 2}, {3}}},
+                 {.shapes = {{2, 1, 5, 4}, {2, 1, 2, 2}, {0}}, .attributes = {{"stride", List{2, 1}}, {"padding", List{1, 0, 0, 1}}}},
+                 {.shapes = {{1, 1, 5, 5}, {1, 1, 2, 2}, {1}}, .attributes = {{"dilation", List{2, 3}}, {"padding", List{1, 1, 1, 1}}}},
+                 {.shapes = {{1, 4, 3, 3}, {4, 2, 2, 2}, {0}}, .attributes = {{"groups", std::int64_t{2}}}}},
+});
+const Row forward{conv2d};
+const Row backward{backward_of<Conv2d>(conv2d)};
+
+std::vector<AttributeRow> transposed_rows() {
+  auto rows = attribute_rows();
+  rows.push_back(list_row("output_padding", {0, 0}, "[height, width], each below stride or dilation"));
+  return rows;
+}
+const Operator conv_transpose2d = whole<ConvTranspose2d>({
+    .name = "conv_transpose2d",
+    .family = "convolution",
+    .formula = "y[n,m,S·p + D·k − P] = b[m] + Σ_{c,p,k} x[n,c,p] w[c,m,k]",
+    .source = "seed 9.2",
+    .notes = "x: (N, C, H, W), w: (C, M/groups, kH, kW), b: (M) or absent.  The transpose of conv2d: ⟨conv(x), y⟩ = ⟨x, convᵀ(y)⟩.",
+    .inputs = {numbers("x"), numbers("w"), bias()},
+    .outputs = {"y"},
+    .attributes = transposed_rows(),
+    .catalogue = {.variants = "stride, asymmetric padding, output_padding, dilation, groups", .gradient = "dx = conv2d of dy by w"},
+    .examples = {{.shapes = {{1, 2, 3, 2}, {2, 3, 2, 2}, {3}}},
+                 {.shapes = {{1, 1, 2, 3}, {1, 2, 3, 3}, {0}}, .attributes = {{"stride", List{2, 3}}, {"padding", List{1, 0, 1, 2}}, {"output_padding", List{1, 2}}}},
+                 {.shapes = {{1, 4, 2, 2}, {4, 1, 2, 2}, {2}}, .attributes = {{"groups", std::int64_t{2}}, {"dilation", List{2, 1}}}}},
+});
+const Row transposed{conv_transpose2d};
+const Row transposed_backward{backward_of<ConvTranspose2d>(conv_transpose2d)};
+
+const Operator fractional = whole<FractionallyStrided>({
+    .name = "fractionally_strided_conv2d",
+    .family = "convolution",
+    .formula = "conv2d of stride 1 over x with s − 1 zeros between its elements",
+    .source = "seed 9.2, figure 4",
+    .notes = "x: (N, C, H, W), w: (M, C, kH, kW); stride 1/s.",
+    .inputs = {numbers("x"), numbers("w")},
+    .outputs = {"y"},
+    .attributes = {{.kind = AttributeRow::Kind::integer, .name = "inverse_stride", .standard = 3, .domain = "s ≥ 1", .valid = [](double s) { return s >= 1 && s <= 1e6; }},
+                   {.kind = AttributeRow::Kind::integer, .name = "padding", .standard = 1, .domain = "P ≥ 0, on every side", .valid = [](double p) { return p >= 0 && p <= 1e6; }}},
+    .catalogue = {.printed = "Figure 4 (captioned \"AutoDiff\") prints [[5,3,−3,5],[3,−1,1,3],[−3,−1,0,0],[5,3,0,0]]: the result of the filter with "
+                             "its corners' signs turned.  The printed filter gives [[5,3,−3,5],[3,1,−1,3],[−3,1,0,0],[5,3,0,0]]"},
+    .examples = {{.shapes = {{1, 1, 2, 2}, {1, 1, 3, 3}}, .values = {{"x", {1, 1, 1, 0}}, {"w", {1, 3, -1, 3, 5, -3, 1, -3, -1}}}},
+                 {.shapes = {{1, 2, 2, 3}, {1, 2, 2, 2}}, .attributes = {{"inverse_stride", std::int64_t{2}}, {"padding", std::int64_t{0}}}}},
+});
+const Row fractional_forward{fractional};
+const Row fractional_backward{backward_of<FractionallyStrided>(fractional)};
+
+}  // namespace
+}  // namespace karat
