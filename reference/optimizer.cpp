@@ -31,10 +31,6 @@ AttributeRow decay_row() {
   return {.name = "weight_decay", .standard = 0, .domain = "λ ≥ 0, finite", .directed = {0},
           .valid = [](double v) { return v >= 0 && std::isfinite(v); }};
 }
-AttributeRow flag_row(const char* name) {
-  return {.kind = AttributeRow::Kind::integer, .name = name, .standard = 0, .domain = "0 or 1",
-          .valid = [](double v) { return v == 0 || v == 1; }};
-}
 AttributeRow step_row() {
   return {.kind = AttributeRow::Kind::integer, .name = "t", .standard = 1, .domain = "t ≥ 1: the number of this step",
           .valid = [](double v) { return v >= 1 && v <= 1e9; }};

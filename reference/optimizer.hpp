@@ -13,7 +13,6 @@ AttributeRow eta_row();                // learning rate
 AttributeRow fraction_row(const char* name, double standard);  // 0 ≤ β ≤ 1
 AttributeRow epsilon_row(double standard);
 AttributeRow decay_row();              // weight_decay λ ≥ 0
-AttributeRow flag_row(const char* name);
 AttributeRow step_row();               // t, from 1
 
 }  // namespace karat

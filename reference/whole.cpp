@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "reference/whole.hpp"
 
+#include <cstdio>
+
 namespace karat {
 
 void expect_shape(const char* op, const char* input, const Shape& expected, const Shape& got) {
@@ -31,6 +33,30 @@ AttributeRow form_row() {
           .name = "form",
           .domain = "standard, or printed: as the seed prints it",
           .choices = {"standard", "printed"}};
+}
+
+AttributeRow flag_row(const char* name) {
+  return {.kind = AttributeRow::Kind::integer, .name = name, .standard = 0, .domain = "0 or 1",
+          .valid = [](double v) { return v == 0 || v == 1; }};
+}
+AttributeRow list_row(const char* name, std::vector<std::int64_t> standard, const char* domain) {
+  return {.kind = AttributeRow::Kind::list, .name = name, .domain = domain, .standard_list = std::move(standard)};
+}
+AttributeRow choice_row(const char* name, std::vector<std::string> choices, const char* domain) {
+  return {.kind = AttributeRow::Kind::text, .name = name, .domain = domain, .choices = std::move(choices)};
+}
+AttributeRow not_negative_row(const char* name, double standard) {
+  return {.name = name, .standard = standard, .domain = "≥ 0, finite", .directed = {standard},
+          .valid = [](double v) { return v >= 0 && v - v == 0; }};
+}
+
+void refuse_outside(const char* op, const char* input, const Tensor<double>& x, double low, double high) {
+  for (std::size_t i = 0; i < x.values.size(); ++i)
+    if (x.values[i] < low || x.values[i] > high) {
+      char text[80];
+      std::snprintf(text, sizeof text, "expected a number from %g to %g, got %.9g", low, high, x.values[i]);
+      throw Refused("input " + std::string(input) + " of " + op + ", element " + std::to_string(i) + ": " + text);
+    }
 }
 
 namespace whole_detail {

@@ -7,10 +7,6 @@
 namespace karat {
 namespace {
 
-struct Extents {
-  std::int64_t batch, in, height, width, out, kernel_height, kernel_width, groups;
-};
-
 template <class T>
 const T* at(const Tensor<T>& x, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
   return &x.values[static_cast<std::size_t>(((a * x.shape[1] + b) * x.shape[2] + c) * x.shape[3] + d)];
@@ -150,9 +146,6 @@ struct FractionallyStrided {
   }
 };
 
-AttributeRow list_row(const char* name, std::vector<std::int64_t> standard, const char* domain) {
-  return {.kind = AttributeRow::Kind::list, .name = name, .domain = domain, .standard_list = std::move(standard)};
-}
 std::vector<AttributeRow> attribute_rows() {
   return {list_row("stride", {1, 1}, "[height, width], each ≥ 1"), list_row("padding", {0, 0, 0, 0}, "[top, left, bottom, right], each ≥ 0"),
           list_row("dilation", {1, 1}, "[height, width], each ≥ 1"),

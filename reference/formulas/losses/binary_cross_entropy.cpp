@@ -22,11 +22,8 @@ struct BinaryCrossEntropy {
     return {reduced(in[0], a)};
   }
   static void refuse(const Tensors<double>& in, const Attributes&) {
-    for (std::size_t k = 0; k < 2; ++k)
-      for (std::size_t i = 0; i < in[k].values.size(); ++i)
-        if (in[k].values[i] < 0 || in[k].values[i] > 1)
-          throw Refused(std::string("input ") + (k == 0 ? "t" : "p") + " of binary_cross_entropy, element " + std::to_string(i) +
-                        ": expected a probability from 0 to 1, got " + std::to_string(in[k].values[i]));
+    refuse_outside("binary_cross_entropy", "t", in[0], 0, 1);
+    refuse_outside("binary_cross_entropy", "p", in[1], 0, 1);
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {

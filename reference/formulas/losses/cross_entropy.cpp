@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Cross entropy of given probabilities: (21) of the seed, −Σ p̃ log p along the last axis.
+#include <tuple>
+
 #include "reference/whole.hpp"
 
 namespace karat {
 namespace {
-
-void refuse_probabilities(const char* op, const char* name, const Tensor<double>& p) {
-  for (std::size_t i = 0; i < p.values.size(); ++i)
-    if (p.values[i] < 0 || p.values[i] > 1)
-      throw Refused("input " + std::string(name) + " of " + op + ", element " + std::to_string(i) +
-                    ": expected a probability from 0 to 1, got " + std::to_string(p.values[i]));
-}
 
 struct CrossEntropy {
   static Shape terms(const Shape& p) { return Shape(p.begin(), p.end() - 1); }
@@ -20,8 +15,8 @@ struct CrossEntropy {
     return {reduced(terms(in[0]), a)};
   }
   static void refuse(const Tensors<double>& in, const Attributes&) {
-    refuse_probabilities("cross_entropy", "t", in[0]);
-    refuse_probabilities("cross_entropy", "p", in[1]);
+    refuse_outside("cross_entropy", "t", in[0], 0, 1);
+    refuse_outside("cross_entropy", "p", in[1], 0, 1);
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {

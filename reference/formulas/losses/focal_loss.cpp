@@ -31,10 +31,7 @@ struct FocalLoss {
   }
   static void refuse(const Tensors<double>& in, const Attributes&) {
     refuse_labels("focal_loss", in[0]);
-    for (std::size_t i = 0; i < in[1].values.size(); ++i)
-      if (in[1].values[i] < 0 || in[1].values[i] > 1)
-        throw Refused("input p of focal_loss, element " + std::to_string(i) +
-                      ": expected a probability from 0 to 1, got " + std::to_string(in[1].values[i]));
+    refuse_outside("focal_loss", "p", in[1], 0, 1);
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {

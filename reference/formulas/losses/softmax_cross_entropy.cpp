@@ -73,10 +73,7 @@ struct Probabilities {
     return {reduced({in[0][0]}, a)};
   }
   static void refuse(const Tensors<double>& in, const Attributes&) {
-    for (std::size_t i = 0; i < in[1].values.size(); ++i)
-      if (in[1].values[i] < 0 || in[1].values[i] > 1)
-        throw Refused(std::string("input t of ") + name + ", element " + std::to_string(i) +
-                      ": expected a probability from 0 to 1, got " + std::to_string(in[1].values[i]));
+    refuse_outside(name, "t", in[1], 0, 1);
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {

@@ -116,15 +116,9 @@ struct L2Pool {
   }
 };
 
-AttributeRow list_row(const char* name, std::vector<std::int64_t> standard, const char* domain) {
-  return {.kind = AttributeRow::Kind::list, .name = name, .domain = domain, .standard_list = std::move(standard)};
-}
-AttributeRow flag(const char* name) {
-  return {.kind = AttributeRow::Kind::integer, .name = name, .standard = 0, .domain = "0 or 1", .valid = [](double v) { return v == 0 || v == 1; }};
-}
 std::vector<AttributeRow> attribute_rows(std::vector<AttributeRow> own = {}) {
   std::vector<AttributeRow> rows{list_row("kernel", {2, 2}, "[height, width], each ≥ 1"), list_row("stride", {2, 2}, "[height, width], each ≥ 1"),
-                                 list_row("padding", {0, 0, 0, 0}, "[top, left, bottom, right], each below the kernel"), flag("ceil_mode")};
+                                 list_row("padding", {0, 0, 0, 0}, "[top, left, bottom, right], each below the kernel"), flag_row("ceil_mode")};
   rows.insert(rows.end(), own.begin(), own.end());
   return rows;
 }
@@ -170,7 +164,7 @@ const Rows<MeanPool> mean_pool({
     .notes = "count: the elements of the input in the window, or with count_include_pad the places inside the padded input.",
     .inputs = {input()},
     .outputs = {"y"},
-    .attributes = attribute_rows({flag("count_include_pad")}),
+    .attributes = attribute_rows({flag_row("count_include_pad")}),
     .catalogue = {.variants = "count_include_pad, ceil_mode", .special = "In ceil mode places beyond the padded input never count.", .gradient = "dx = dy / count over the window"},
     .examples = examples("count_include_pad", std::int64_t{1}),
 });

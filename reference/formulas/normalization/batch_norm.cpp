@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// Batch normalization: (14)–(16) of the seed; Ioffe & Szegedy 2015, arXiv:1502.03167.
+// x: (N, C) or (N, C, H, W), statistics a channel.
+#include <tuple>
+
+#include "reference/whole.hpp"
+
+namespace karat {
+namespace {
+
+struct Channels {
+  std::size_t count = 0, inner = 1;
+  explicit Channels(const Shape& x) : count(static_cast<std::size_t>(x[1])) {
+    for (std::size_t d = 2; d < x.size(); ++d) inner *= static_cast<std::size_t>(x[d]);
+  }
+  std::size_t of(std::size_t element) const { return element / inner % count; }
+};
+
+void expect_channels(const char* op, const Shapes& in, std::initializer_list<const char*> names) {
+  if (in[0].size() != 2 && in[0].size() != 4)
+    throw Refused(std::string("input x of ") + op + ": expected (N, C) or (N, C, H, W), got shape " + to_text(in[0]));
+  std::size_t i = 1;
+  for (const char* name : names) expect_shape(op, name, {in[0][1]}, in[i++]);
+}
+
+template <class T>
+struct Statistics {
+  std::vector<T> mean, variance;  // biased
+  double values = 0;              // a channel
+};
+
+// E[x] and E[(x − E[x])²] of each channel.  `printed`: (16) takes 1/|B| from x in place of the mean.
+template <class T>
+Statistics<T> statistics(const Tensor<T>& x, bool as_printed = false) {
+  const Channels channels(x.shape);
+  Statistics<T> s;
+  s.mean.assign(channels.count, T(0));
+  s.variance.assign(channels.count, T(0));
+  s.values = channels.count == 0 ? 0 : static_cast<double>(x.values.size()) / static_cast<double>(channels.count);
+  const T n(s.values);
+  for (std::size_t i = 0; i < x.values.size(); ++i) s.mean[channels.of(i)] = s.mean[channels.of(i)] + x.values[i];
+  for (T& m : s.mean) m = m / n;
+  for (std::size_t i = 0; i < x.values.size(); ++i) {
+    const std::size_t c = channels.of(i);
+    const T d = x.values[i] - (as_printed ? T(1 / n) : s.mean[c]);
+    s.variance[c] = s.variance[c] + d * d;
+  }
+  for (T& v : s.variance) v = v / n;
+  return s;
+}
+
+struct BatchNorm {
+  static Shapes shapes(const Shapes& in, const Attributes&) {
+    expect_channels("batch_norm", in, {"gamma", "beta"});
+    return {in[0]};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& x = in[0];
+    const Channels channels(x.shape);
+    const Statistics<T> s = statistics(x, printed(a));
+    const T eps(a.number("eps"));
+    Tensor<T> y(x.shape);
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      y.values[i] = printed(a) ? (x.values[i] - s.mean[c]) / s.variance[c]
+                               : in[1].values[c] * (x.values[i] - s.mean[c]) / sqrt(s.variance[c] + eps) + in[2].values[c];
+    }
+    return {y};
+  }
+};
+
+struct Inference {
+  static Shapes shapes(const Shapes& in, const Attributes&) {
+    expect_channels("batch_norm_inference", in, {"gamma", "beta", "mean", "var"});
+    return {in[0]};
+  }
+  static void refuse(const Tensors<double>& in, const Attributes&) {
+    refuse_outside("batch_norm_inference", "var", in[4], 0, std::numeric_limits<double>::infinity());
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const Channels channels(in[0].shape);
+    const T eps(a.number("eps"));
+    Tensor<T> y(in[0].shape);
+    for (std::size_t i = 0; i < y.values.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      y.values[i] = in[1].values[c] * (in[0].values[i] - in[3].values[c]) / sqrt(in[4].values[c] + eps) + in[2].values[c];
+    }
+    return {y};
+  }
+};
+
+struct Running {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_channels("batch_norm_statistics", in, {"running_mean", "running_var"});
+    const std::int64_t values = in[0][1] == 0 ? 2 : element_count(in[0]) / in[0][1];
+    if (a.text("variance") == "unbiased" && values < 2)
+      throw Refused("batch_norm_statistics: the unbiased variance needs 2 values a channel or more, got " + std::to_string(values));
+    return {in[1], in[2]};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const Statistics<T> s = statistics(in[0]);
+    const T momentum(a.number("momentum"));
+    const T n(s.values);
+    Tensor<T> mean(in[1].shape), variance(in[2].shape);
+    for (std::size_t c = 0; c < mean.values.size(); ++c) {
+      const T v = a.text("variance") == "unbiased" ? T(s.variance[c] * n / (n - 1)) : s.variance[c];
+      mean.values[c] = (1 - momentum) * in[1].values[c] + momentum * s.mean[c];
+      variance.values[c] = (1 - momentum) * in[2].values[c] + momentum * v;
+    }
+    return {mean, variance};
+  }
+};
+
+// From the saved mean and r = 1/√(σ² + ε): with x̂ = (x − μ) r,
+// dx = γ r (dy − mean(dy) − x̂ mean(dy x̂)), dγ = Σ dy x̂, dβ = Σ dy.
+struct FromStatistics {
+  static Shapes shapes(const Shapes& in, const Attributes&) {
+    const char* name = "batch_norm_backward_from_statistics";
+    expect_channels(name, {in[1], in[2], in[3], in[4]}, {"gamma", "mean", "rstd"});
+    expect_shape(name, "dy", in[1], in[0]);
+    return {in[1], in[2], in[2]};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes&) {
+    const auto& [dy, x, gamma, mean, rstd] = std::tie(in[0].values, in[1].values, in[2].values, in[3].values, in[4].values);
+    const Channels channels(in[1].shape);
+    Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
+    const auto hat = [&](std::size_t i) { return T((x[i] - mean[channels.of(i)]) * rstd[channels.of(i)]); };
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      T& g = dgamma.values[channels.of(i)];
+      T& b = dbeta.values[channels.of(i)];
+      g = g + dy[i] * hat(i);
+      b = b + dy[i];
+    }
+    const T n(channels.count == 0 ? 1.0 : static_cast<double>(x.size()) / static_cast<double>(channels.count));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      dx.values[i] = gamma[c] * rstd[c] * (dy[i] - dbeta.values[c] / n - hat(i) * dgamma.values[c] / n);
+    }
+    return {dx, dgamma, dbeta};
+  }
+};
+
+InputRow numbers(const char* name, bool differentiable = true) {
+  return {.name = name, .directed = {0, 1, 1e4}, .typical = {-4, 4}, .infinities = false, .differentiable = differentiable};
+}
+InputRow positive(const char* name, bool differentiable = true) {
+  return {.name = name, .directed = {0, 1, 1e-8}, .typical = {0.25, 4}, .domain = {0, 1e30}, .infinities = false, .differentiable = differentiable};
+}
+AttributeRow eps_row() { return not_negative_row("eps", 0x1p-17); }
+
+const Operator batch_norm = whole<BatchNorm>({
+    .name = "batch_norm",
+    .family = "normalization",
+    .formula = "y = γ (x − μ) / √(σ² + ε) + β",
+    .source = "seed (14)–(16); Ioffe & Szegedy 2015, arXiv:1502.03167",
+    .notes = "Training: μ and the biased σ² of each channel of the batch.",
+    .inputs = {numbers("x"), numbers("gamma"), numbers("beta")},
+    .outputs = {"y"},
+    .attributes = {eps_row(), form_row()},
+    .catalogue = {.printed = "(14) (a − E)/VAR: no root, no ε, γ, β; (16) takes 1/|B| from x in place of the mean and sums over j; (15)'s summand "
+                             "carries no i.  x = (1, 3) gives ±1 at ε = 0 by the standard, ∓0.307…: −1/3.25, 1/3.25 as printed.  \"Re-scale to [−1, 1]\" is false: |y| ≤ √(n − 1)",
+                  .variants = "form = standard, printed",
+                  .special = "One value a channel: y = β.", .gradient = "dx = γ/√(σ² + ε) (dy − mean(dy) − x̂ mean(dy x̂));  dγ = Σ dy x̂;  dβ = Σ dy"},
+    .examples = {{.shapes = {{4, 3}, {3}, {3}}},
+                 {.shapes = {{2, 2, 2, 3}, {2}, {2}}},
+                 {.shapes = {{3, 2}, {2}, {2}}, .attributes = {{"form", "printed"}}},
+                 {.shapes = {{3, 2}, {2}, {2}}, .attributes = {{"eps", 0.0}}}},
+});
+const Row forward{batch_norm};
+const Row backward{backward_of<BatchNorm>(batch_norm)};
+
+const Operator inference = whole<Inference>({
+    .name = "batch_norm_inference",
+    .family = "normalization",
+    .formula = "y = γ (x − mean) / √(var + ε) + β",
+    .source = "Ioffe & Szegedy 2015, arXiv:1502.03167",
+    .notes = "With running statistics.",
+    .inputs = {numbers("x"), numbers("gamma"), numbers("beta"), numbers("mean"), positive("var")},
+    .outputs = {"y"},
+    .attributes = {eps_row()},
+    .catalogue = {.gradient = "dx = γ dy / √(var + ε)"},
+    .examples = {{.shapes = {{4, 3}, {3}, {3}, {3}, {3}}}, {.shapes = {{1, 2, 2, 3}, {2}, {2}, {2}, {2}}}},
+});
+const Row inference_forward{inference};
+const Row inference_backward{backward_of<Inference>(inference)};
+
+const Row running{whole<Running>({
+    .name = "batch_norm_statistics",
+    .family = "normalization",
+    .formula = "running ← (1 − m) running + m statistic",
+    .source = "Ioffe & Szegedy 2015, arXiv:1502.03167; seed (15), (16)",
+    .notes = "The variance that is kept is unbiased (n/(n − 1)) or biased.",
+    .inputs = {numbers("x", false), numbers("running_mean", false), positive("running_var", false)},
+    .outputs = {"running_mean", "running_var"},
+    .attributes = {{.name = "momentum", .standard = 0.125, .domain = "from 0 to 1", .directed = {0.125}, .valid = [](double m) { return m >= 0 && m <= 1; }},
+                   choice_row("variance", {"unbiased", "biased"}, "unbiased or biased")},
+    .catalogue = {.variants = "variance = unbiased, biased", .special = "One value a channel: the unbiased variance is refused."},
+    .examples = {{.shapes = {{4, 3}, {3}, {3}}}, {.shapes = {{2, 2, 2, 2}, {2}, {2}}, .attributes = {{"variance", "biased"}}}},
+})};
+
+const Row from_statistics{whole<FromStatistics>({
+    .name = "batch_norm_backward_from_statistics",
+    .family = "normalization",
+    .formula = "dx = γ r (dy − mean(dy) − x̂ mean(dy x̂)),  x̂ = (x − μ) r",
+    .source = "Ioffe & Szegedy 2015, arXiv:1502.03167",
+    .notes = "In terms of the saved mean μ and r = 1/√(σ² + ε) (rstd), exact on the bits that are given.",
+    .inputs = {numbers("dy", false), numbers("x", false), numbers("gamma", false), numbers("mean", false), positive("rstd", false)},
+    .outputs = {"dx", "dgamma", "dbeta"},
+    .examples = {{.shapes = {{4, 3}, {4, 3}, {3}, {3}, {3}}}, {.shapes = {{2, 2, 2, 2}, {2, 2, 2, 2}, {2}, {2}, {2}}}},
+})};
+
+}  // namespace
+}  // namespace karat

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// layer_norm (Ba et al. 2016, arXiv:1607.06450) and rms_norm (Zhang & Sennrich 2019,
+// arXiv:1910.07467) over the last axis.
+#include "reference/whole.hpp"
+
+namespace karat {
+namespace {
+
+void expect_last(const char* op, const Shapes& in, std::initializer_list<const char*> names) {
+  if (in[0].empty()) throw Refused(std::string("input x of ") + op + ": expected rank 1 or more, got shape ()");
+  std::size_t i = 1;
+  for (const char* name : names) expect_shape(op, name, {in[0].back()}, in[i++]);
+}
+
+struct LayerNorm {
+  static Shapes shapes(const Shapes& in, const Attributes&) {
+    expect_last("layer_norm", in, {"gamma", "beta"});
+    return {in[0]};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& x = in[0].values;
+    const auto size = static_cast<std::size_t>(in[0].shape.back());
+    const T n(static_cast<double>(size)), eps(a.number("eps"));
+    Tensor<T> y(in[0].shape);
+    for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
+      T mean(0), variance(0);
+      for (std::size_t k = 0; k < size; ++k) mean = mean + x[row + k];
+      mean = mean / n;
+      for (std::size_t k = 0; k < size; ++k) variance = variance + (x[row + k] - mean) * (x[row + k] - mean);
+      variance = variance / n;
+      for (std::size_t k = 0; k < size; ++k)
+        y.values[row + k] = in[1].values[k] * (x[row + k] - mean) / sqrt(variance + eps) + in[2].values[k];
+    }
+    return {y};
+  }
+};
+
+struct RmsNorm {
+  static Shapes shapes(const Shapes& in, const Attributes&) {
+    expect_last("rms_norm", in, {"gamma"});
+    return {in[0]};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& x = in[0].values;
+    const auto size = static_cast<std::size_t>(in[0].shape.back());
+    const T n(static_cast<double>(size)), eps(a.number("eps"));
+    Tensor<T> y(in[0].shape);
+    for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
+      T squares(0);
+      for (std::size_t k = 0; k < size; ++k) squares = squares + x[row + k] * x[row + k];
+      for (std::size_t k = 0; k < size; ++k) y.values[row + k] = in[1].values[k] * x[row + k] / sqrt(squares / n + eps);
+    }
+    return {y};
+  }
+};
+
+InputRow numbers(const char* name) { return {.name = name, .directed = {0, 1, 1e4}, .typical = {-4, 4}, .infinities = false}; }
+
+const Operator layer_norm = whole<LayerNorm>({
+    .name = "layer_norm",
+    .family = "normalization",
+    .formula = "y = γ (x − μ) / √(σ² + ε) + β over the last axis",
+    .source = "Ba et al. 2016, arXiv:1607.06450",
+    .notes = "μ and the biased σ² of each row.",
+    .inputs = {numbers("x"), numbers("gamma"), numbers("beta")},
+    .outputs = {"y"},
+    .attributes = {not_negative_row("eps", 0x1p-17)},
+    .catalogue = {.special = "A constant row gives β.", .gradient = "dx = r (γdy − mean(γdy) − x̂ mean(γdy x̂))"},
+    .examples = {{.shapes = {{3, 5}, {5}, {5}}}, {.shapes = {{2, 2, 3}, {3}, {3}}, .attributes = {{"eps", 0.125}}}},
+});
+const Row layer_forward{layer_norm};
+const Row layer_backward{backward_of<LayerNorm>(layer_norm)};
+
+const Operator rms_norm = whole<RmsNorm>({
+    .name = "rms_norm",
+    .family = "normalization",
+    .formula = "y = γ x / √(mean(x²) + ε) over the last axis",
+    .source = "Zhang & Sennrich 2019, arXiv:1910.07467",
+    .notes = "No mean is taken away, no β.",
+    .inputs = {numbers("x"), numbers("gamma")},
+    .outputs = {"y"},
+    .attributes = {not_negative_row("eps", 0x1p-17)},
+    .catalogue = {.special = "A row of zeros with ε = 0 is 0/0: NaN.", .gradient = "dx = r γdy − r³ x mean(γdy x)"},
+    .examples = {{.shapes = {{3, 5}, {5}}}, {.shapes = {{2, 2, 3}, {3}}, .attributes = {{"eps", 0.125}}}},
+});
+const Row rms_forward{rms_norm};
+const Row rms_backward{backward_of<RmsNorm>(rms_norm)};
+
+}  // namespace
+}  // namespace karat
