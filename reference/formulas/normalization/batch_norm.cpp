@@ -162,7 +162,7 @@ const Operator batch_norm = whole<BatchNorm>({
     .outputs = {"y"},
     .attributes = {eps_row(), form_row()},
     .catalogue = {.printed = "(14) (a − E)/VAR: no root, no ε, γ, β; (16) takes 1/|B| from x in place of the mean and sums over j; (15)'s summand "
-                             "carries no i.  x = (1, 3) gives ±1 at ε = 0 by the standard, ∓0.307…: −1/3.25, 1/3.25 as printed.  \"Re-scale to [−1, 1]\" is false: |y| ≤ √(n − 1)",
+                             "carries no i.  x = (1, 3) gives (−1, 1) by the standard with ε = 0, (−4/13, 4/13) as printed.  \"Re-scale to [−1, 1]\" is false: |y| ≤ √(n − 1)",
                   .variants = "form = standard, printed",
                   .special = "One value a channel: y = β.", .gradient = "dx = γ/√(σ² + ε) (dy − mean(dy) − x̂ mean(dy x̂));  dγ = Σ dy x̂;  dβ = Σ dy"},
     .examples = {{.shapes = {{4, 3}, {3}, {3}}},
