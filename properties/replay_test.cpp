@@ -50,6 +50,16 @@ TEST_CASE("a line reads back to the same case: bits, shape, attributes and layou
       }
 }
 
+TEST_CASE("no operator gives a tensor or an attribute a name that a line uses itself") {
+  for (const Operator& op : operators()) {
+    INFO(op.name);
+    for (const char* word : {"shape", "place", "gaps", "order", "threads", "in_place", "kernel", "level", "case", "seed"}) {
+      for (const InputRow& row : op.inputs) CHECK(row.name != word);
+      for (const AttributeRow& row : op.attributes) CHECK(row.name != word);
+    }
+  }
+}
+
 TEST_CASE("values repeat, shapes and names have defaults") {
   const Replay r = parse_replay("onednn softmax bf16 shape=2x3 x=[0x1p+0,-inf*2,0x0p+0*3] axis=1 place=start+4 threads=2");
   CHECK(r.c.question.inputs[0].shape == Shape{2, 3});

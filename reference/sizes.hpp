@@ -31,7 +31,7 @@ std::int64_t fractional_output_size(std::int64_t input, std::int64_t kernel, std
 // (54) read with S = 1/s: O = (W − K + 2P)s + 1.  Equal to the former exactly if K = 2P + 1 or s = 1.
 std::int64_t fractional_output_size_printed(std::int64_t input, std::int64_t kernel, std::int64_t padding, std::int64_t s);
 
-// The two windows (height, width) of a call with attributes kernel, stride, padding (top, left,
+// The two windows (height, width) of a call with attributes stride, padding (top, left,
 // bottom, right) and dilation, where the operator has them.
 struct Windows {
   Window height, width;

@@ -10,8 +10,8 @@ namespace karat {
 namespace {
 
 Windows pool_windows(const char* op, const Attributes& a) {
-  const auto& kernel = a.list("kernel");
-  if (kernel.size() != 2) throw Refused("attribute kernel of " + std::string(op) + ": expected 2 integers, got " + std::to_string(kernel.size()));
+  const auto& kernel = a.list("kernel_shape");
+  if (kernel.size() != 2) throw Refused("attribute kernel_shape of " + std::string(op) + ": expected 2 integers, got " + std::to_string(kernel.size()));
   const Windows w = windows(op, a, kernel[0], kernel[1]);
   for (const Window& side : {w.height, w.width})
     if (std::max(side.before, side.after) >= effective_kernel(side))
@@ -117,7 +117,7 @@ struct L2Pool {
 };
 
 std::vector<AttributeRow> attribute_rows(std::vector<AttributeRow> own = {}) {
-  std::vector<AttributeRow> rows{list_row("kernel", {2, 2}, "[height, width], each ≥ 1"), list_row("stride", {2, 2}, "[height, width], each ≥ 1"),
+  std::vector<AttributeRow> rows{list_row("kernel_shape", {2, 2}, "[height, width], each ≥ 1"), list_row("stride", {2, 2}, "[height, width], each ≥ 1"),
                                  list_row("padding", {0, 0, 0, 0}, "[top, left, bottom, right], each below the kernel"), flag_row("ceil_mode")};
   rows.insert(rows.end(), own.begin(), own.end());
   return rows;
@@ -126,11 +126,11 @@ InputRow input() { return {.name = "x", .directed = {0, -1, 1}, .typical = {-4, 
 using List = std::vector<std::int64_t>;
 std::vector<Example> examples(const char* own = nullptr, Attributes::Value value = 0.0) {
   std::vector<Example> all{{.shapes = {{1, 2, 4, 4}}},
-                           {.shapes = {{1, 1, 5, 5}}, .attributes = {{"kernel", List{3, 3}}, {"padding", List{1, 0, 1, 2}}}},
-                           {.shapes = {{1, 1, 5, 4}}, .attributes = {{"kernel", List{3, 2}}, {"ceil_mode", std::int64_t{1}}}}};
+                           {.shapes = {{1, 1, 5, 5}}, .attributes = {{"kernel_shape", List{3, 3}}, {"padding", List{1, 0, 1, 2}}}},
+                           {.shapes = {{1, 1, 5, 4}}, .attributes = {{"kernel_shape", List{3, 2}}, {"ceil_mode", std::int64_t{1}}}}};
   if (own) {
-    all.push_back({.shapes = {{1, 1, 4, 4}}, .attributes = {{"kernel", List{2, 2}}, {"padding", List{1, 1, 0, 0}}, {own, value}}});
-    all.push_back({.shapes = {{1, 1, 5, 5}}, .attributes = {{"kernel", List{2, 2}}, {"ceil_mode", std::int64_t{1}}, {own, value}}});
+    all.push_back({.shapes = {{1, 1, 4, 4}}, .attributes = {{"kernel_shape", List{2, 2}}, {"padding", List{1, 1, 0, 0}}, {own, value}}});
+    all.push_back({.shapes = {{1, 1, 5, 5}}, .attributes = {{"kernel_shape", List{2, 2}}, {"ceil_mode", std::int64_t{1}}, {own, value}}});
   }
   return all;
 }
@@ -151,7 +151,7 @@ const Rows<MaxPool> max_pool({
     .inputs = {input()},
     .outputs = {"y"},
     .attributes = attribute_rows({list_row("dilation", {1, 1}, "[height, width], each ≥ 1")}),
-    .catalogue = {.variants = "kernel, stride, padding, dilation, ceil_mode",
+    .catalogue = {.variants = "kernel_shape, stride, padding, dilation, ceil_mode",
                   .special = "NaN in a window gives NaN.  Of tied elements the first in row-major order gets the gradient (reference); any is accepted.",
                   .gradient = "dx of the largest element += dy"},
     .examples = examples("dilation", List{2, 1}),
