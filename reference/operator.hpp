@@ -12,9 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
 #include "reference/numbers/real.hpp"
+#include "reference/numbers/symbol.hpp"
 #include "reference/numbers/tape.hpp"
 #include "reference/tensor.hpp"
 
@@ -77,6 +79,7 @@ struct Example {
   Shapes shapes;  // one an input
   std::map<std::string, Attributes::Value> attributes;
   std::map<std::string, std::vector<double>> values;
+  bool kink = false;  // at a point without a derivative, where the row decides one
 };
 
 // What the catalogue prints beside the formula.
@@ -114,6 +117,8 @@ struct Operator {
   Evaluate<Dual<Real>> dual;
   Evaluate<Taped<Real>> taped;
   Evaluate<Taped<Dual<Real>>> second_order;
+  Evaluate<Symbol> symbolic;  // along the branch that the samples take; elementwise, attributes are variables
+  Evaluate<Complex<Real>> complex_step;
   Evaluate<Real> closed_form;  // inputs dy…, x…: the gradient as papers print it; tests compare it
   // Of `whole`: the outputs' shapes; throws Refused if the inputs' do not fit.
   std::function<Shapes(const Shapes& inputs, const Attributes& attributes)> shapes;

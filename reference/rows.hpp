@@ -63,7 +63,10 @@ constexpr bool is_backward = requires { typename F::Forward; };
 
 template <class T>
 T number(const Attributes& attributes, const std::string& name) {
-  return T(attributes.number(name));
+  if constexpr (std::same_as<T, Symbol>)
+    return Symbol::variable(name, attributes.number(name));
+  else
+    return T(attributes.number(name));
 }
 
 // Calls visit(element index, inputs and attributes as T's) for each element.
@@ -153,6 +156,8 @@ Operator elementwise(Operator op) {
     op.dual = elementwise_over<F, Dual<Real>>(op.attributes);
     op.taped = elementwise_over<F, Taped<Real>>(op.attributes);
     op.second_order = elementwise_over<F, Taped<Dual<Real>>>(op.attributes);
+    op.symbolic = elementwise_over<F, Symbol>(op.attributes);
+    op.complex_step = elementwise_over<F, Complex<Real>>(op.attributes);
   }
   constexpr std::size_t n = arity<F, Real>();
   op.specials = [rows = op.attributes](const Tensors<double>& inputs, const Attributes& attributes) {
@@ -193,6 +198,8 @@ Operator along_axis(Operator op) {
     op.dual = over(Dual<Real>());
     op.taped = over(Taped<Real>());
     op.second_order = over(Taped<Dual<Real>>());
+    op.symbolic = over(Symbol());
+    op.complex_step = over(Complex<Real>());
   }
   op.specials = [](const Tensors<double>& inputs, const Attributes& attributes) {
     return over_slices<Specials>(inputs, attributes, F::special).values;

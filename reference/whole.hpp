@@ -123,6 +123,8 @@ Operator whole(Operator op) {
     op.dual = value_of<F, Dual<Real>>();
     op.taped = value_of<F, Taped<Real>>();
     op.second_order = value_of<F, Taped<Dual<Real>>>();
+    op.symbolic = value_of<F, Symbol>();
+    op.complex_step = value_of<F, Complex<Real>>();
     if constexpr (requires(const Tensors<Real>& in, const Attributes& a) { F::template gradient<Real>(in, a); })
       op.closed_form = [](const Tensors<Real>& in, const Attributes& a) { return F::template gradient<Real>(in, a); };
   }

@@ -6,9 +6,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
 #include "reference/numbers/real.hpp"
+#include "reference/numbers/symbol.hpp"
 #include "reference/numbers/tape.hpp"
 
 namespace karat {
@@ -20,6 +22,10 @@ inline Real min(const Real& x, const Real& y) { return x > y ? y : x; }
 template <class T>
 const T& plain_value(const T& x) {
   return x;
+}
+template <class T>
+const auto& plain_value(const Complex<T>& x) {
+  return plain_value(x.value);
 }
 template <class T, class B>
 const auto& plain_value(const Dual<T, B>& x) {

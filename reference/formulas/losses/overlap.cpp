@@ -132,7 +132,7 @@ const Operator mask_iou = whole<MaskIou>({
                   .gradient = "by the tape"},
     .examples = {{.shapes = {{2, 3, 2}, {2, 3, 2}}},
                  {.shapes = {{2, 4}, {2, 4}}, .attributes = {{"smooth", 1.0}, {"reduction", "sum"}}},
-                 {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "one"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}}},
+                 {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "one"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}, .kink = true}},
 });
 const Row mask_forward{mask_iou};
 const Row mask_backward{backward_of<MaskIou>(mask_iou)};
@@ -151,7 +151,7 @@ const Operator dice = whole<Dice>({
                   .special = "Two empty masks with s = 0: NaN (variants 0, 1).  With J the IoU: D = 2J/(1 + J) at s = 0.", .gradient = "by the tape"},
     .examples = {{.shapes = {{2, 3, 2}, {2, 3, 2}}},
                  {.shapes = {{2, 4}, {2, 4}}, .attributes = {{"smooth", 1.0}, {"denominator", "squared"}, {"reduction", "sum"}}},
-                 {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "zero"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}}},
+                 {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "zero"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}, .kink = true}},
 });
 const Row dice_forward{dice};
 const Row dice_backward{backward_of<Dice>(dice)};
