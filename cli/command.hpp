@@ -91,6 +91,7 @@ struct Command {
 Command list_command();
 Command check_command();
 Command eval_command();
+Command derive_command();
 Command explain_command();
 Command replay_command();
 Command self_check_command();

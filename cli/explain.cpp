@@ -32,6 +32,19 @@ int explain_verdicts(const std::string& what) {
   return any ? conforms : usage;
 }
 
+std::string standard_text(const AttributeRow& row) {
+  if (row.kind == AttributeRow::Kind::text) return row.choices.front();
+  if (row.kind == AttributeRow::Kind::list) {
+    std::string text;
+    for (const std::int64_t i : row.standard_list) text += (text.empty() ? "[" : ",") + std::to_string(i);
+    return text.empty() ? "[]" : text + "]";
+  }
+  if (row.standard != row.standard) return "none";
+  char text[40];
+  std::snprintf(text, sizeof text, "%g", row.standard);
+  return text;
+}
+
 void explain_row(const Operator& op) {
   std::printf("%s: %s\n  source   %s\n  %s\n", op.name.c_str(), op.formula.c_str(), op.source.c_str(), op.notes.c_str());
   for (const InputRow& row : op.inputs)
@@ -39,8 +52,12 @@ void explain_row(const Operator& op) {
                 row.infinities ? "" : ", never infinite");
   for (const std::string& name : op.outputs) std::printf("  output   %s\n", name.c_str());
   for (const AttributeRow& row : op.attributes)
-    std::printf("  attribute %-9s standard %g, domain %s\n", row.name.c_str(), row.standard, row.domain.c_str());
-  std::printf("  %s\n", op.independence == Independence::elementwise ? "elementwise: all tensors have one shape"
+    std::printf("  attribute %-9s standard %s, domain %s\n", row.name.c_str(), standard_text(row).c_str(), row.domain.c_str());
+  const Catalogue& c = op.catalogue;
+  for (const auto& [what, said] : {std::pair{"variants", &c.variants}, {"printed", &c.printed}, {"special", &c.special}, {"gradient", &c.gradient}})
+    if (!said->empty()) std::printf("  %-9s %s\n", what, said->c_str());
+  std::printf("  %s\n", op.independence == Independence::whole ? "tensors of any shapes that fit; all outputs are one question"
+                        : op.independence == Independence::elementwise ? "elementwise: all tensors have one shape"
                                                                      : "along an axis: slices are independent, all tensors have one shape");
 }
 
@@ -90,7 +107,7 @@ int explain(const Options& options) {
   } catch (const properties::ReplayError& e) {
     throw UsageError(e.what());
   }
-  for (std::size_t i = 0; i < question.inputs[0].values.size(); ++i) {
+  for (std::size_t i = 0; i < question.output_count(); ++i) {
     std::string arguments;
     for (const auto& v : properties::inputs_at(question, i)) arguments += (arguments.empty() ? "" : ", ") + v.name + " = " + v.value;
     const auto exact = properties::exact_text(question, i, 25);

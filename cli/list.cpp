@@ -6,13 +6,14 @@
 #include "cli/command.hpp"
 #include "plugins/host/host.hpp"
 #include "plugins/karat_plugin.h"
-#include "reference/operator.hpp"
+#include "reference/catalogue.hpp"
 
 namespace karat::cli {
 namespace {
 
 struct Options {
   std::string what = "ops";
+  bool all = false;
   std::vector<std::string> plugins;
 };
 
@@ -28,6 +29,28 @@ int list_operators() {
   }
   std::printf("%zu operators in f64, f32, f16, bf16; `karat explain NAME` says more of one.\n", operators().size());
   return operators().empty() ? nothing_ran : conforms;
+}
+
+bool has_gradient(const Operator& op) { return op.differentiable(); }
+
+// One line a row, then the seed's equations and where each is.
+int list_all() {
+  std::printf("%-45s %-15s %-8s %-30s %s\n", "operator", "family", "gradient", "seed", "forms");
+  std::size_t gradients = 0;
+  for (const Operator& op : operators()) {
+    std::string equations;
+    for (const int n : equations_of(op)) equations += (equations.empty() ? "(" : ", (") + std::to_string(n) + ")";
+    if (equations.empty()) equations = op.source.substr(0, op.source.find(';'));
+    std::printf("%-45s %-15s %-8s %-30s %s\n", op.name.c_str(), op.family.c_str(), has_gradient(op) ? "yes" : "no", equations.c_str(), forms_of(op).c_str());
+    gradients += has_gradient(op) ? 1 : 0;
+  }
+  std::printf("%zu operators, %zu of them differentiable\n\n", operators().size(), gradients);
+  for (const SeedItem& item : seed_items()) {
+    std::string where = item.elsewhere;
+    for (const std::string& name : item.operators) where += (where.empty() ? "" : ", ") + name;
+    std::printf("%-12s %s\n", item.name.c_str(), where.c_str());
+  }
+  return conforms;
 }
 
 std::string dtype_name(std::int32_t code) {
@@ -71,10 +94,15 @@ Command list_command() {
             auto options = std::make_shared<Options>();
             app.description("Lists operators, back ends, or kernels");
             app.footer("Example: karat list kernels onednn");
-            app.add_option("what", options->what, "ops (default), plugins or kernels")->check(CLI::IsMember({"ops", "plugins", "kernels"}));
+            app.add_option("what", options->what, "ops (default), plugins, kernels, or formulas: the catalogue in Markdown")->check(CLI::IsMember({"ops", "plugins", "kernels", "formulas"}));
+            app.add_flag("--all", options->all, "Of ops: one line each with family, gradient, equation and forms; then where each equation is");
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
-            run = [options] {
-              if (options->what == "ops") return list_operators();
+            run = [options]() -> int {
+              if (options->what == "ops") return options->all ? list_all() : list_operators();
+              if (options->what == "formulas") {
+                std::fputs(catalogue_markdown().c_str(), stdout);
+                return static_cast<int>(conforms);
+              }
               return list_plugins(options->plugins, options->what == "kernels");
             };
           }};

@@ -371,6 +371,22 @@ Replay parse_replay(std::string_view text) {
   return replay;
 }
 
+Attributes parse_attributes(const Operator& op, const Format& f, std::string_view text) {
+  Question q{&op, &f, {}, standard_attributes(op)};
+  std::string names;
+  for (const AttributeRow& row : op.attributes) names += (names.empty() ? "" : ", ") + row.name;
+  for (const std::string_view word : words_of(text)) {
+    const std::size_t equals = word.find('=');
+    const AttributeRow* found = nullptr;
+    for (const AttributeRow& row : op.attributes)
+      if (equals != std::string_view::npos && row.name == word.substr(0, equals)) found = &row;
+    if (!found) refuse(word, "name=value of an attribute of " + op.name + ": " + names);
+    set_attribute(*found, q, word.substr(equals + 1), word);
+  }
+  if (const auto wrong = invalid_attributes(op, f, q.attributes)) throw ReplayError(*wrong);
+  return q.attributes;
+}
+
 Question parse_question(const Operator& op, const Format& f, std::string_view text) {
   Question q;
   q.op = &op;

@@ -46,5 +46,7 @@ Replay parse_replay(std::string_view text);  // throws ReplayError
 // The part shared with `karat eval` and `karat explain`: "x=0x1p+0 alpha=0x1p-2".
 // Tensors of a question without plugin and layout.  Throws ReplayError.
 Question parse_question(const Operator& op, const Format& f, std::string_view text);
+// Attributes alone: "eta=0x1p-4 nesterov=1".  Throws ReplayError.
+Attributes parse_attributes(const Operator& op, const Format& f, std::string_view text);
 
 }  // namespace karat::properties

@@ -31,7 +31,8 @@ std::vector<Attributes::Value> choices(const AttributeRow& row) {
   if (row.kind == Kind::text)
     for (const std::string& choice : row.choices) all.emplace_back(choice);
   if (row.kind == Kind::number)
-    for (const double d : row.directed) all.emplace_back(d);
+    for (const double d : row.directed)
+      if (!row.valid || row.valid(d)) all.emplace_back(d);
   const bool flag = row.kind == Kind::integer && row.valid && row.valid(0) && row.valid(1) && !row.valid(2);
   if (flag) all.insert(all.end(), {Attributes::Value(std::int64_t{0}), Attributes::Value(std::int64_t{1})});
   return all;

@@ -83,6 +83,7 @@ std::optional<std::string> wrong_attribute(const Question& question, const Attri
   if (is(Kind::integer) ? !integer : !number)
     return what + ": expected " + (is(Kind::integer) ? "an integer" : "a number") + ": " + row.domain;
   const double v = integer ? static_cast<double>(*integer) : *number;
+  if (v != v && row.standard != row.standard) return what + " has no standard value: a call must say " + row.name + "=…, " + row.domain;
   if (row.valid && !row.valid(v))
     return what + " is outside its domain: " + row.domain + "; got " + (integer ? std::to_string(*integer) : [&] {
       char text[48];
@@ -180,6 +181,13 @@ std::vector<Real> witness(const Question& question) {
   return joined(question.op->real(exact_inputs<Real>(question), question.attributes));
 }
 
+std::optional<std::string> invalid_attributes(const Operator& op, const Format& f, const Attributes& attributes) {
+  const Question question{&op, &f, {}, attributes};
+  for (const AttributeRow& row : op.attributes)
+    if (const auto wrong = wrong_attribute(question, row)) return wrong;
+  return std::nullopt;
+}
+
 std::optional<std::string> invalid(const Question& question) {
   const Operator& op = *question.op;
   if (question.inputs.size() != op.inputs.size())
@@ -194,8 +202,7 @@ std::optional<std::string> invalid(const Question& question) {
       return "input " + op.inputs[t].name + " has " + std::to_string(tensor.values.size()) +
              " values, its shape asks for " + std::to_string(element_count(tensor.shape));
   }
-  for (const AttributeRow& row : op.attributes)
-    if (const auto wrong = wrong_attribute(question, row)) return wrong;
+  if (const auto wrong = invalid_attributes(op, *question.format, question.attributes)) return wrong;
   if (whole) {
     try {
       question.output_shapes();

@@ -57,6 +57,8 @@ std::vector<Answer> answers(const Question& question);
 // The same formula in Real: the independent witness.
 std::vector<Real> witness(const Question& question);
 
+// What is wrong with the attributes of a call in this format, or nullopt.
+std::optional<std::string> invalid_attributes(const Operator& op, const Format& f, const Attributes& attributes);
 // What is wrong with a question (shapes, attributes), or nullopt.
 std::optional<std::string> invalid(const Question& question);
 

@@ -46,7 +46,7 @@ AttributeRow choice_row(const char* name, std::vector<std::string> choices, cons
   return {.kind = AttributeRow::Kind::text, .name = name, .domain = domain, .choices = std::move(choices)};
 }
 AttributeRow not_negative_row(const char* name, double standard) {
-  return {.name = name, .standard = standard, .domain = "≥ 0, finite", .directed = {standard},
+  return {.name = name, .standard = standard, .domain = "≥ 0, finite", .directed = standard == standard ? std::vector{standard} : std::vector<double>{},
           .valid = [](double v) { return v >= 0 && v - v == 0; }};
 }
 

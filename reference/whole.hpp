@@ -54,7 +54,7 @@ inline bool printed(const Attributes& a) { return a.text("form") == "printed"; }
 AttributeRow flag_row(const char* name);  // integer, 0 or 1
 AttributeRow list_row(const char* name, std::vector<std::int64_t> standard, const char* domain);
 AttributeRow choice_row(const char* name, std::vector<std::string> choices, const char* domain);
-AttributeRow not_negative_row(const char* name, double standard);
+AttributeRow not_negative_row(const char* name, double standard);  // NaN: a call must say it
 // Throws Refused for a value outside of [low, high]; NaN passes.
 void refuse_outside(const char* op, const char* input, const Tensor<double>& x, double low, double high);
 

@@ -66,8 +66,8 @@ const Row normal{whole<Normal>({
     .notes = "z: a standard normal draw.",
     .inputs = {normal_draw()},
     .outputs = {"w"},
-    .attributes = {{.name = "mean", .standard = 0, .domain = "finite", .directed = {0}, .valid = [](double v) { return v - v == 0; }}, not_negative_row("sigma", 1)},
-    .catalogue = {.printed = "The seed's \"Random Norm\" gives no σ; sigma is an attribute (1 where a call does not say)"},
+    .attributes = {{.name = "mean", .standard = 0, .domain = "finite", .directed = {0}, .valid = [](double v) { return v - v == 0; }}, not_negative_row("sigma", std::numeric_limits<double>::quiet_NaN())},
+    .catalogue = {.printed = "The seed's \"Random Norm\" gives no σ; sigma is an attribute without a standard value"},
     .examples = {{.shapes = {{5}}, .attributes = {{"mean", 0.5}, {"sigma", 0.125}}}},
 })};
 const Row xavier_normal{whole<XavierNormal>({
