@@ -177,7 +177,7 @@ int run(std::vector<std::string> arguments) {
         "Exit codes: 0 all conform, 1 something failed, 2 usage, 3 could not be judged, 4 nothing ran.");
     std::vector<std::string> names;
     std::vector<std::function<int()>> runs;
-    const std::vector<Command> commands{list_command(),    check_command(),      eval_command(),  derive_command(), explain_command(),
+    const std::vector<Command> commands{list_command(),    check_command(),      eval_command(),  derive_command(), cases_command(), judge_command(), explain_command(),
                                         replay_command(),  self_check_command(), bench_command(), report_command()};
     runs.resize(commands.size());
     std::vector<CLI::App*> apps;

@@ -92,6 +92,8 @@ Command list_command();
 Command check_command();
 Command eval_command();
 Command derive_command();
+Command cases_command();
+Command judge_command();
 Command explain_command();
 Command replay_command();
 Command self_check_command();

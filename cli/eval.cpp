@@ -2,11 +2,13 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 
 #include "cli/command.hpp"
 #include "properties/describe.hpp"
+#include "properties/golden/case_folder.hpp"
 #include "properties/nearest.hpp"
 #include "properties/replay.hpp"
 #include "reference/exact.hpp"
@@ -19,7 +21,7 @@ struct Options {
   std::string op, dtype = "f64";
   std::vector<std::string> inputs;
   int digits = 30;
-  bool plain = false, grad = false;
+  bool plain = false, grad = false, dtype_given = false, digits_given = false;
   int steps = -1, batch = 0;
   std::string on = "linear_regression";
 };
@@ -168,7 +170,37 @@ void print_trajectory(const Operator& op, const Format& f, const Options& option
   }
 }
 
+// Writes what case.json names, exactly rounded, as NAME.exact.npy and, with digits, NAME.exact.txt.
+int eval_folder(const std::filesystem::path& folder, const Options& options) {
+  try {
+    const properties::CaseFolder c = properties::read_case(folder);
+    const Format* f = options.dtype_given ? find_format(options.dtype) : c.question.format;
+    if (!f) throw UsageError(properties::unknown("dtype", options.dtype, properties::dtype_names()));
+    const Tensors<Bits> outputs = properties::rounded_outputs(c.question, *f);
+    std::size_t element = 0;
+    for (std::size_t j = 0; j < outputs.size(); ++j) {
+      const std::filesystem::path file = folder / (c.outputs[j].name + ".exact.npy");
+      properties::write_npy(file, std::string(f->name), outputs[j]);
+      std::printf("%s  %s %s\n", file.c_str(), std::string(f->name).c_str(), to_text(outputs[j].shape).c_str());
+      if (!options.digits_given) continue;
+      std::string text;
+      for (std::size_t i = 0; i < outputs[j].values.size(); ++i, ++element) {
+        const auto exact = properties::exact_text(c.question, element, options.digits);
+        text += (exact.decimal.empty() ? exact.hex : exact.decimal) + "\n";
+      }
+      properties::write_text(folder / (c.outputs[j].name + ".exact.txt"), text);
+    }
+    return conforms;
+  } catch (const properties::FileError& e) {
+    throw UsageError(e.what());
+  }
+}
+
 int eval(const Options& options) {
+  if (options.op.find('/') != std::string::npos || (!find_operator(options.op) && std::filesystem::is_directory(options.op))) {
+    if (options.digits < 1 || options.digits > 1000) throw UsageError("--digits: expected 1 to 1000, got " + std::to_string(options.digits));
+    return eval_folder(options.op, options);
+  }
   const Operator* op = find_operator(options.op);
   if (!op) throw UsageError(properties::unknown("operator", options.op, properties::operator_names()));
   const Format* f = find_format(options.dtype);
@@ -208,9 +240,10 @@ Command eval_command() {
                 "  karat eval softmax '[1,2,3]'\n"
                 "  karat eval leaky_relu_backward dy=1 x=-2 alpha=0.25 --dtype f32\n"
                 "  karat eval mse_loss x=2:[1,2] t=2:[0,0] --grad\n"
+                "  karat eval golden/softmax-f32-0 --digits 40\n"
                 "  karat eval adam --steps 50 --on rosenbrock eta=0.125\n"
                 "Inputs are exactly what their text says, rounded once to --dtype if it is decimal.");
-            app.add_option("op", options->op, "Operator; `karat list ops` prints them")->required()->type_name("OP");
+            app.add_option("op", options->op, "Operator (`karat list ops` prints them), or a case folder")->required()->type_name("OP");
             app.add_option("inputs", options->inputs, "The input, or name=value for several and for attributes")->type_name("INPUT");
             app.add_option("--dtype", options->dtype, "Type of the inputs (default f64)");
             app.add_option("--digits", options->digits, "Significant decimal digits (default 30)");
@@ -219,7 +252,11 @@ Command eval_command() {
             app.add_option("--steps", options->steps, "Of an optimizer: that many steps from the problem's start")->check(CLI::NonNegativeNumber)->type_name("N");
             app.add_option("--on", options->on, "Problem: linear_regression (default), logistic_regression, rosenbrock")->type_name("PROBLEM");
             app.add_option("--batch", options->batch, "Samples a step (default: all; sgd: 1)")->type_name("N");
-            run = [options] { return eval(*options); };
+            run = [options, &app] {
+              options->dtype_given = app.count("--dtype") > 0;
+              options->digits_given = app.count("--digits") > 0;
+              return eval(*options);
+            };
           }};
 }
 
