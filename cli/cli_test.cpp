@@ -48,7 +48,7 @@ std::string plugin(const std::string& name) { return std::string(KARAT_PLUGIN_DI
 }  // namespace
 
 TEST_CASE("every sub-command has help with an example, and exit code 0") {
-  for (const char* name : {"list", "check", "eval", "explain", "replay", "self-check", "bench", "report"}) {
+  for (const char* name : {"list", "check", "eval", "derive", "cases", "judge", "explain", "replay", "self-check", "bench", "report"}) {
     const Run r({name, "--help"});
     INFO(name << "\n" << r.text);
     CHECK(r.code == 0);
