@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "cli/command.hpp"
 #include "plugins/host/host.hpp"
 #include "properties/describe.hpp"
 #include "properties/golden/case_folder.hpp"
+#include "properties/golden/onnx.hpp"
 #include "properties/nearest.hpp"
 #include "properties/rapid.hpp"
 
@@ -52,10 +54,53 @@ int cases(const CaseOptions& options) {
 
 struct JudgeOptions {
   LevelFlags level;
+  std::string onnx;
   std::vector<std::string> folders;
 };
 
+// A line an ONNX operator: how many tests, the worst difference; then what does not apply, and why.
+int judge_onnx(const std::string& folder) {
+  struct Line {
+    std::string op;
+    int tests = 0, disagree = 0;
+    double of_tolerance = 0, ulps = 0;
+  };
+  std::map<std::string, Line> lines;
+  std::map<std::string, std::vector<std::string>> left;  // reason → names
+  int judged = 0, wrong = 0;
+  try {
+    for (const properties::OnnxTest& test : properties::read_onnx(folder)) {
+      if (!test.reason.empty()) {
+        left[test.shared ? test.onnx_operator + ": " + test.reason : test.reason.starts_with("the catalogue") ? "the catalogue lacks the operator" : "its model has several nodes"].push_back(test.name);
+        continue;
+      }
+      const auto a = properties::agreement(test);
+      Line& line = lines[test.onnx_operator];
+      line.op = test.op;
+      ++line.tests;
+      ++judged;
+      line.of_tolerance = a.of_tolerance <= line.of_tolerance ? line.of_tolerance : a.of_tolerance;
+      line.ulps = a.ulps <= line.ulps ? line.ulps : a.ulps;
+      if (!(a.of_tolerance <= 1)) {
+        ++line.disagree;
+        ++wrong;
+        std::printf("FAIL  %s: %s times the tolerance, %s ulp\n", test.name.c_str(), properties::ulps_text(a.of_tolerance).c_str(), properties::ulps_text(a.ulps).c_str());
+      }
+    }
+  } catch (const properties::FileError& e) {
+    throw UsageError(e.what());
+  }
+  std::printf("%-26s %-24s %6s %9s %22s %12s\n", "ONNX", "operator", "tests", "disagree", "worst / tolerance", "worst ulp");
+  for (const auto& [name, line] : lines)
+    std::printf("%-26s %-24s %6d %9d %22.3g %12s\n", name.c_str(), line.op.c_str(), line.tests, line.disagree, line.of_tolerance, properties::ulps_text(line.ulps).c_str());
+  std::printf("%d node tests judged, %d disagree.  Tolerance: ONNX's own, 1e-7 + 1e-3 |exact|.\n\nnot applicable:\n", judged, wrong);
+  for (const auto& [reason, names] : left) std::printf("%4zu  %s%s\n", names.size(), reason.c_str(), names.size() <= 3 ? (" (" + names[0] + (names.size() > 1 ? ", …)" : ")")).c_str() : "");
+  return exit_code(wrong > 0, false, judged > 0);
+}
+
 int judge(const JudgeOptions& options) {
+  if (!options.onnx.empty()) return judge_onnx(options.onnx);
+  if (options.folders.empty()) throw UsageError("judge: expected case folders, or --onnx DIR");
   const properties::Level level = options.level.get().value_or(properties::default_level);
   int passed = 0, wrong = 0, errors = 0;
   for (const std::string& folder : options.folders) {
@@ -121,7 +166,8 @@ Command judge_command() {
             auto options = std::make_shared<JudgeOptions>();
             app.description("Judges outputs that were computed anywhere and put into case folders");
             app.footer("Example: karat judge golden/softmax-f32-0\nA folder holds case.json, the inputs' .npy files and the outputs'.");
-            app.add_option("folders", options->folders, "Case folders")->required()->type_name("CASE_DIR");
+            app.add_option("folders", options->folders, "Case folders")->type_name("CASE_DIR");
+            app.add_option("--onnx", options->onnx, "Judge the expected outputs of ONNX backend node tests instead")->type_name("DIR");
             options->level.add_to(app);
             run = [options] { return judge(*options); };
           }};
