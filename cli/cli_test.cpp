@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -115,6 +116,62 @@ TEST_CASE("exact values are printed with as many digits as asked") {
   CHECK_THAT(Run({"eval", "sigmoid", "-1e300"}).text, Contains("f32"));
   CHECK_THAT(Run({"explain", "verdicts"}).text, Contains("out_of_bounds"));
   CHECK_THAT(Run({"explain", "tanh", "--at", "0x1p-3", "--dtype", "bf16"}).text, Contains("faithful   accepts 0x1.fcp-4 … 0x1.fep-4"));
+}
+
+TEST_CASE("gradients, derivatives and trajectories are printed, and their mistakes named") {
+  CHECK_THAT(Run({"derive", "sigmoid"}).text, Contains("dy/dx = exp(-x)/(1 + exp(-x))^2"));
+  CHECK_THAT(Run({"derive", "sigmoid", "--latex"}).text, Contains("\\frac{e^{-x}}{\\left(1 + e^{-x}\\right)^{2}}"));
+  CHECK_THAT(Run({"derive", "mse_loss"}).text, Contains("dx[0] = dy*(x[0] - t[0])/3"));
+  CHECK_THAT(Run({"derive", "tanh_backward"}).text, Contains("try `karat derive tanh`"));
+  CHECK(Run({"derive", "--agreement", "s*"}).code == 0);
+  CHECK(Run({"eval", "mse_loss", "x=2:[1,2]", "t=2:[0,0]", "--grad", "--plain", "--digits", "5"}).text == "1.0000e0\n2.0000e0\n-1.0000e0\n-2.0000e0\n");
+  CHECK(Run({"eval", "exp", "1", "--grad", "--plain", "--digits", "30"}).text == "2.71828182845904523536028747135e0\n");
+  CHECK_THAT(Run({"eval", "zeros", "z=2:[1,2]", "--grad"}).text, Contains("zeros has no gradient"));
+  const Run path({"eval", "newton", "--steps", "1", "--on", "linear_regression", "--digits", "10", "--plain"});
+  CHECK(path.code == 0);
+  CHECK(path.text == "0  0\n1  2.010416667\n");
+  CHECK_THAT(Run({"eval", "adam", "--steps", "2", "--on", "rosenbrok"}).text, Contains("did you mean rosenbrock"));
+  CHECK_THAT(Run({"eval", "relu", "--steps", "2"}).text, Contains("relu is no optimizer"));
+  CHECK_THAT(Run({"eval", "adam", "--steps", "2", "eta=nan"}).text, Contains("attribute eta of adam is outside its domain"));
+  CHECK_THAT(Run({"eval", "normal", "z=1:[1]"}).text, Contains("has no standard value: a call must say sigma="));
+  CHECK_THAT(Run({"list", "ops", "--all"}).text, Contains("(54)") && Contains("algorithm 1"));
+}
+
+TEST_CASE("each bad call of an operator on tensors says what, expected and got") {
+  const auto refusal = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "eval");
+    const Run r(words);
+    CHECK(r.code == 2);
+    return r.text;
+  };
+  CHECK_THAT(refusal({"mse_loss", "x=2:[1,2]", "t=3:[0,0,0]"}), Contains("input t of mse_loss: expected shape (2), got (3)"));
+  CHECK_THAT(refusal({"conv2d", "x=1x1x3x3:[1*9]", "w=1x1x2x2:[1*4]", "stride=[0,1]"}), Contains("stride") && Contains("got 0"));
+  CHECK_THAT(refusal({"conv2d", "x=1x1x3x3:[1*9]", "w=1x1x2x2:[1*4]", "stride=[-1,1]"}), Contains("got -1"));
+  CHECK_THAT(refusal({"conv2d", "x=1x1x2x2:[1*4]", "w=1x1x5x5:[1*25]"}), Contains("5"));
+  CHECK_THAT(refusal({"conv2d", "x=1x1x2x2:[1*4]", "w=1x1x2x2:[1*4]", "padding=[9223372036854775807,0,0,0]"}), Contains("padding") || Contains("64 bits"));
+  CHECK_THAT(refusal({"softmax_cross_entropy", "x=1x3:[1,2,3]", "t=1:[3]"}), Contains("expected a class from 0 to 2") && Contains("got 3"));
+  CHECK_THAT(refusal({"cross_entropy", "t=1x2:[1,0]", "p=1x2:[1.5,0]"}), Contains("input p") && Contains("1.5"));
+  CHECK_THAT(refusal({"l1_penalty", "theta=2:[1,2]", "lambda=nan"}), Contains("lambda"));
+  CHECK_THAT(refusal({"newton", "theta=2:[1,2]", "g=2:[1,2]", "H=2x3:[1*6]"}), Contains("input H of newton: expected shape (2, 2), got (2, 3)"));
+  CHECK_THAT(refusal({"newton", "theta=2:[1,2]", "g=2:[1,2]", "H=2x2:[1,2,2,1]"}), Contains("positive definite"));
+}
+
+TEST_CASE("cases are written, evaluated and judged; a folder that is there is kept") {
+  const TemporaryFile file;
+  const std::string folder = file.path().string() + ".cases";
+  REQUIRE(Run({"cases", "--op", "softmax", "--dtype", "f32", "--count", "2", "-o", folder}).code == 0);
+  const std::string one = folder + "/softmax-f32-0";
+  CHECK_THAT(Run({"judge", one}).text, Contains("y.npy: there is no such file"));
+  CHECK(Run({"judge", one}).code == 3);
+  REQUIRE(Run({"eval", one, "--digits", "20"}).code == 0);
+  std::filesystem::rename(one + "/y.exact.npy", one + "/y.npy");
+  const Run judged({"judge", one, "--level", "exact"});
+  CHECK(judged.code == 0);
+  CHECK_THAT(judged.text, Contains("PASS  softmax-f32-0"));
+  CHECK_THAT(Run({"cases", "--op", "softmax", "--dtype", "f32", "--count", "2", "-o", folder}).text, Contains("is there already; nothing was written"));
+  CHECK(Run({"judge"}).code == 2);
+  CHECK(Run({"judge", "--onnx", "/nowhere"}).code == 2);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a record of a check is read back into every format") {
