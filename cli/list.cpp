@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "cli/command.hpp"
 #include "plugins/host/host.hpp"
 #include "plugins/karat_plugin.h"
+#include "reference/agreement.hpp"
 #include "reference/catalogue.hpp"
 
 namespace karat::cli {
@@ -13,7 +16,7 @@ namespace {
 
 struct Options {
   std::string what = "ops";
-  bool all = false;
+  bool all = false, speed = false;
   std::vector<std::string> plugins;
 };
 
@@ -51,6 +54,38 @@ int list_all() {
     std::printf("%-12s %s\n", item.name.c_str(), where.c_str());
   }
   return conforms;
+}
+
+// How many results a second the reference gives at 50 digits, the slowest operators first.
+int list_speed() {
+  using Clock = std::chrono::steady_clock;
+  struct Line {
+    std::string name;
+    double per_second;
+    std::size_t results;
+  };
+  std::vector<Line> lines;
+  const PrecisionScope scope(174);
+  for (const Operator& op : operators()) {
+    const std::vector<Point> points = points_of(op, 1);
+    if (points.empty()) continue;
+    const Point& p = points.front();
+    std::size_t results = 0;
+    for (const auto& y : op.real(p.inputs, p.attributes)) results += y.values.size();
+    int calls = 0;
+    const auto begin = Clock::now();
+    double seconds = 0;
+    while (seconds < 0.05) {
+      op.real(p.inputs, p.attributes);
+      ++calls;
+      seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    }
+    lines.push_back({op.name, static_cast<double>(results) * calls / seconds, results});
+  }
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.per_second < b.per_second; });
+  std::printf("results a second at 50 digits, on each operator's first example\n");
+  for (const Line& line : lines) std::printf("%12.3g  %s (%zu results a call)\n", line.per_second, line.name.c_str(), line.results);
+  return lines.empty() ? nothing_ran : conforms;
 }
 
 std::string dtype_name(std::int32_t code) {
@@ -95,9 +130,11 @@ Command list_command() {
             app.description("Lists operators, back ends, or kernels");
             app.footer("Example: karat list kernels onednn");
             app.add_option("what", options->what, "ops (default), plugins, kernels, or formulas: the catalogue in Markdown")->check(CLI::IsMember({"ops", "plugins", "kernels", "formulas"}));
+            app.add_flag("--speed", options->speed, "Of ops: results a second that the reference gives at 50 digits, the slowest first");
             app.add_flag("--all", options->all, "Of ops: one line each with family, gradient, equation and forms; then where each equation is");
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
             run = [options]() -> int {
+              if (options->what == "ops" && options->speed) return list_speed();
               if (options->what == "ops") return options->all ? list_all() : list_operators();
               if (options->what == "formulas") {
                 std::fputs(catalogue_markdown().c_str(), stdout);

@@ -8,6 +8,8 @@
 //
 //   static Specials special(double x, …)              results the formula does not give: NaN, ∞, −0
 //   static Bounds   bounds(const Enclosure& x, …)     strict bounds of the exact result
+//   template <class T> static T slope(const T& x, …)  f' as papers print it: a claim that tests compare
+//                                                     (along an axis: gradient(dy, x))
 //
 // (along an axis: of Values, returning one a slot).  Default: NaN in, NaN out; no bounds.
 #pragma once
@@ -79,6 +81,15 @@ void for_each_element(const Tensors<T>& inputs, const std::vector<AttributeRow>&
     for (std::size_t t = 0; t < inputs.size(); ++t) args[t] = inputs[t].values[i];
     visit(i, static_cast<const T*>(args));
   }
+}
+
+template <class F, class T, std::size_t... I>
+constexpr bool has_slope(std::index_sequence<I...>) {
+  return requires(const T* a) { F::slope(a[I]...); };
+}
+template <class F, std::size_t... I>
+Real call_slope(const Real* args, std::index_sequence<I...>) {
+  return F::slope(args[I]...);
 }
 
 template <class F, class T>
@@ -160,6 +171,14 @@ Operator elementwise(Operator op) {
     op.complex_step = elementwise_over<F, Complex<Real>>(op.attributes);
   }
   constexpr std::size_t n = arity<F, Real>();
+  if constexpr (has_slope<F, Real>(std::make_index_sequence<n>{}))
+    op.closed_form = [rows = op.attributes](const Tensors<Real>& inputs, const Attributes& attributes) {
+      Tensor<Real> dx(inputs[0].shape);
+      for_each_element<n>(Tensors<Real>{inputs[1]}, rows, attributes, [&](std::size_t i, const Real* args) {
+        dx.values[i] = inputs[0].values[i] * call_slope<F>(args, std::make_index_sequence<n>{});
+      });
+      return Tensors<Real>{std::move(dx)};
+    };
   op.specials = [rows = op.attributes](const Tensors<double>& inputs, const Attributes& attributes) {
     std::vector<Specials> result(inputs[0].values.size());
     for_each_element<n>(inputs, rows, attributes, [&](std::size_t i, const double* args) {
@@ -201,6 +220,10 @@ Operator along_axis(Operator op) {
     op.symbolic = over(Symbol());
     op.complex_step = over(Complex<Real>());
   }
+  if constexpr (requires(const Values<Real>& v) { F::gradient(v, v); })
+    op.closed_form = [](const Tensors<Real>& inputs, const Attributes& attributes) {
+      return Tensors<Real>{over_slices<Real>(inputs, attributes, [](const Values<Real>& dy, const Values<Real>& x) { return F::gradient(dy, x); })};
+    };
   op.specials = [](const Tensors<double>& inputs, const Attributes& attributes) {
     return over_slices<Specials>(inputs, attributes, F::special).values;
   };

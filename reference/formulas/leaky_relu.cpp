@@ -9,6 +9,10 @@ struct LeakyRelu {
   static T value(const T& x, const T& alpha) {
     return max(x, 0) + alpha * min(x, 0);
   }
+  template <class T>
+  static T slope(const T& x, const T& alpha) {
+    return x > 0 ? T(1) : alpha;
+  }
   static Specials special(double x, double) {
     if (std::isinf(x)) return exactly(x);
     return nan_if_nan(x);

@@ -10,6 +10,10 @@ struct Exp {
   static T value(const T& x) {
     return exp(x);
   }
+  template <class T>
+  static T slope(const T& x) {
+    return exp(x);
+  }
   static Specials special(double x) {
     if (x == -infinity) return exactly(+0.0);
     if (x == infinity) return exactly(infinity);
@@ -22,6 +26,10 @@ struct Expm1 {
   template <class T>
   static T value(const T& x) {
     return exp(x) - 1;
+  }
+  template <class T>
+  static T slope(const T& x) {
+    return exp(x);
   }
   static Specials special(double x) {
     if (x == 0) return exactly(x);
@@ -38,6 +46,10 @@ struct Log {
   static T value(const T& x) {
     return log(x);
   }
+  template <class T>
+  static T slope(const T& x) {
+    return 1 / x;
+  }
   static Specials special(double x) {
     if (x == 0) return exactly(-infinity);
     if (x < 0) return exactly(nan_value);
@@ -51,6 +63,10 @@ struct Log1p {
   template <class T>
   static T value(const T& x) {
     return log(1 + x);
+  }
+  template <class T>
+  static T slope(const T& x) {
+    return 1 / (1 + x);
   }
   static Specials special(double x) {
     if (x == 0) return exactly(x);
@@ -67,6 +83,10 @@ struct Sqrt {
   template <class T>
   static T value(const T& x) {
     return sqrt(x);
+  }
+  template <class T>
+  static T slope(const T& x) {
+    return 1 / (2 * sqrt(x));
   }
   static Specials special(double x) {
     if (x == 0) return exactly(x);

@@ -23,6 +23,10 @@ struct Relu {
   static T value(const T& x) {
     return max(x, 0);
   }
+  template <class T>
+  static T slope(const T& x) {
+    return x > 0 ? T(1) : T(0);
+  }
   static Specials special(double x) { return x == infinity ? exactly(infinity) : nan_if_nan(x); }
   static Specials derivative_special(double dy, double x) { return masked_nan(dy, x, by_formula()); }
 };

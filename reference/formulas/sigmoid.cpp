@@ -9,6 +9,10 @@ struct Sigmoid {
   static T value(const T& x) {
     return 1 / (1 + exp(-x));
   }
+  template <class T>
+  static T slope(const T& x) {
+    return value(x) * (1 - value(x));
+  }
 
   static Specials special(double x) {
     if (x == -infinity) return exactly(+0.0);

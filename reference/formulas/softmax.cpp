@@ -35,6 +35,16 @@ struct Softmax {
     for (const T& e_i : e) s.push_back(e_i / total);
     return s;
   }
+  // s_i (dy_i − Σ_j dy_j s_j)
+  template <class T>
+  static Values<T> gradient(const Values<T>& dy, const Values<T>& x) {
+    const Values<T> s = value(x);
+    T total(0);
+    for (std::size_t j = 0; j < s.size(); ++j) total = total + dy[j] * s[j];
+    Values<T> dx;
+    for (std::size_t i = 0; i < s.size(); ++i) dx.push_back(s[i] * (dy[i] - total));
+    return dx;
+  }
 
   static Values<Specials> special(const Values<double>& x) {
     const RowOfInputs row(x);
@@ -68,6 +78,15 @@ struct LogSoftmax {
     Values<T> s = Softmax::value(x);
     for (T& s_i : s) s_i = log(s_i);
     return s;
+  }
+  // dy_i − s_i Σ_j dy_j
+  template <class T>
+  static Values<T> gradient(const Values<T>& dy, const Values<T>& x) {
+    const Values<T> s = Softmax::value(x);
+    const T total = sum(dy);
+    Values<T> dx;
+    for (std::size_t i = 0; i < s.size(); ++i) dx.push_back(dy[i] - s[i] * total);
+    return dx;
   }
 
   static Values<Specials> special(const Values<double>& x) {

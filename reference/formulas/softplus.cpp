@@ -10,6 +10,10 @@ struct Softplus {
     if (beta * x > threshold) return x;
     return log(1 + exp(beta * x)) / beta;
   }
+  template <class T>
+  static T slope(const T& x, const T& beta, const T& threshold) {
+    return beta * x > threshold ? T(1) : T(1 / (1 + exp(-beta * x)));
+  }
   static bool cut(const Enclosure& x, const Enclosure& beta, const Enclosure& threshold) {
     return beta * x > threshold;
   }

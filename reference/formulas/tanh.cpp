@@ -9,6 +9,10 @@ struct Tanh {
   static T value(const T& x) {
     return (exp(x) - exp(-x)) / (exp(x) + exp(-x));
   }
+  template <class T>
+  static T slope(const T& x) {
+    return 1 - value(x) * value(x);
+  }
 
   static Specials special(double x) {
     if (std::isinf(x)) return exactly(x > 0 ? 1 : -1);

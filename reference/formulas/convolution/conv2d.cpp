@@ -87,6 +87,59 @@ struct Conv2d {
   }
 };
 
+// The gradient by the data alone: dx[n,c,S·p + D·k − P] += dy[n,m,p] w[m,c,k].  What the stride left
+// over of x shows in no dy, so its size is an attribute.
+struct BackwardData {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank("conv2d_backward_data", "dy", 4, in[0]);
+    expect_rank("conv2d_backward_data", "w", 4, in[1]);
+    const auto& size = a.list("input_size");
+    if (size.size() != 2) throw Refused("attribute input_size of conv2d_backward_data: expected [height, width], got " + std::to_string(size.size()) + " integers");
+    for (const std::int64_t v : size)
+      if (v < 1 || v > (1 << 24)) throw Refused("attribute input_size of conv2d_backward_data: expected integers from 1 to 16777216, got " + std::to_string(v));
+    if (in[1][1] < 1 || in[1][1] > (1 << 24)) throw Refused("input w of conv2d_backward_data: expected channels, got shape " + to_text(in[1]));
+    const Shape x{in[0][0], in[1][1] * a.integer("groups"), size[0], size[1]};
+    expect_shape("conv2d_backward_data", "dy", Conv2d::shapes({x, in[1], {0}}, a)[0], in[0]);
+    return {x};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& [dy, w] = std::tie(in[0], in[1]);
+    Tensor<T> dx(shapes({dy.shape, w.shape}, a)[0]);
+    for_each_tap(dx.shape, w.shape, dy.shape, windows("conv2d_backward_data", a, w.shape[2], w.shape[3]), a.integer("groups"),
+                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+                   *at(dx, n, channel, ih, iw) = *at(dx, n, channel, ih, iw) + *at(dy, n, m, oh, ow) * *at(w, m, c, kh, kw);
+                 });
+    return {dx};
+  }
+};
+
+// The gradient by the weights alone: dw[m,c,k] = Σ_{n,p} dy[n,m,p] x[n,c,S·p + D·k − P].
+struct BackwardWeights {
+  static Shapes shapes(const Shapes& in, const Attributes& a) {
+    expect_rank("conv2d_backward_weights", "dy", 4, in[0]);
+    expect_rank("conv2d_backward_weights", "x", 4, in[1]);
+    const auto& kernel = a.list("kernel_shape");
+    if (kernel.size() != 2) throw Refused("attribute kernel_shape of conv2d_backward_weights: expected [height, width], got " + std::to_string(kernel.size()) + " integers");
+    for (const std::int64_t v : kernel)
+      if (v < 1 || v > (1 << 24)) throw Refused("attribute kernel_shape of conv2d_backward_weights: expected integers from 1 to 16777216, got " + std::to_string(v));
+    const std::int64_t groups = groups_of("conv2d_backward_weights", a, in[1][1], "input channels");
+    const Shape w{in[0][1], in[1][1] / groups, kernel[0], kernel[1]};
+    expect_shape("conv2d_backward_weights", "dy", Conv2d::shapes({in[1], w, {0}}, a)[0], in[0]);
+    return {w};
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& [dy, x] = std::tie(in[0], in[1]);
+    Tensor<T> dw(shapes({dy.shape, x.shape}, a)[0]);
+    for_each_tap(x.shape, dw.shape, dy.shape, windows("conv2d_backward_weights", a, dw.shape[2], dw.shape[3]), a.integer("groups"),
+                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+                   *at(dw, m, c, kh, kw) = *at(dw, m, c, kh, kw) + *at(dy, n, m, oh, ow) * *at(x, n, channel, ih, iw);
+                 });
+    return {dw};
+  }
+};
+
 // The transpose of conv2d by its data: y[n,m,S·p + D·k − P] += x[n,c,p] w[c,m,k].
 struct ConvTranspose2d {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
@@ -177,6 +230,33 @@ const Operator conv2d = whole<Conv2d>({
                  {.shapes = {{1, 1, 5, 5}, {1, 1, 2, 2}, {1}}, .attributes = {{"dilation", List{2, 3}}, {"padding", List{1, 1, 1, 1}}}},
                  {.shapes = {{1, 4, 3, 3}, {4, 2, 2, 2}, {0}}, .attributes = {{"groups", std::int64_t{2}}}}},
 });
+std::vector<AttributeRow> with(AttributeRow row) {
+  auto rows = attribute_rows();
+  rows.push_back(std::move(row));
+  return rows;
+}
+const Row by_data{whole<BackwardData>({
+    .name = "conv2d_backward_data",
+    .family = "convolution",
+    .formula = "dx[n,c,S·p + D·k − P] = Σ_{m,p,k} dy[n,m,p] w[m,c,k]",
+    .source = "derivative of seed 9.1 by x",
+    .notes = "What conv2d_backward gives as dx; dx: (N, C, H, W) with [H, W] = input_size.",
+    .inputs = {numbers("dy"), numbers("w")},
+    .outputs = {"dx"},
+    .attributes = with(list_row("input_size", {4, 4}, "[height, width] of x")),
+    .examples = {{.shapes = {{1, 2, 3, 3}, {2, 1, 2, 2}}}, {.shapes = {{1, 2, 2, 2}, {2, 1, 2, 2}}, .attributes = {{"stride", List{2, 2}}, {"input_size", List{5, 4}}, {"groups", std::int64_t{2}}}}},
+})};
+const Row by_weights{whole<BackwardWeights>({
+    .name = "conv2d_backward_weights",
+    .family = "convolution",
+    .formula = "dw[m,c,k] = Σ_{n,p} dy[n,m,p] x[n,c,S·p + D·k − P]",
+    .source = "derivative of seed 9.1 by w",
+    .notes = "What conv2d_backward gives as dw; dw: (M, C/groups, kH, kW) with [kH, kW] = kernel_shape.",
+    .inputs = {numbers("dy"), numbers("x")},
+    .outputs = {"dw"},
+    .attributes = with(list_row("kernel_shape", {2, 2}, "[height, width] of w")),
+    .examples = {{.shapes = {{2, 2, 3, 3}, {2, 1, 4, 4}}}, {.shapes = {{1, 2, 2, 2}, {1, 2, 5, 4}}, .attributes = {{"stride", List{2, 2}}, {"groups", std::int64_t{2}}}}},
+})};
 const Row forward{conv2d};
 const Row backward{backward_of<Conv2d>(conv2d)};
 

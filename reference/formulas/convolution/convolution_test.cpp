@@ -53,6 +53,22 @@ TEST_CASE("convolution and its transpose are adjoint, exactly") {
   }
 }
 
+TEST_CASE("the gradients by data and by weights are those of the tape, alone") {
+  const auto x = tensor({1, 2, 5, 4}, [] { V v(40); for (std::size_t i = 0; i < 40; ++i) v[i] = static_cast<double>(i * 7 % 11) - 5; return v; }());
+  const auto w = tensor({2, 1, 2, 3}, {1, 2, 3, 4, 5, 6, -1, -2, 0, 3, 1, 2}), none = tensor({0}, {});
+  const Named a{{"stride", List{2, 1}}, {"padding", List{1, 0, 0, 1}}, {"groups", std::int64_t{2}}};
+  auto dy = call("conv2d", {x, w, none}, a)[0];
+  for (std::size_t i = 0; i < dy.values.size(); ++i) dy.values[i] = static_cast<double>(i % 5) - 2;
+  const auto both = call("conv2d_backward", {dy, x, w, none}, a);
+  Named data = a, weights = a;
+  data.emplace_back("input_size", List{5, 4});
+  weights.emplace_back("kernel_shape", List{2, 3});
+  CHECK(doubles(call("conv2d_backward_data", {dy, w}, data)[0]) == doubles(both[0]));
+  CHECK(doubles(call("conv2d_backward_weights", {dy, x}, weights)[0]) == doubles(both[1]));
+  data.back().second = List{9, 9};
+  CHECK_THROWS_WITH(call("conv2d_backward_data", {dy, w}, data), Catch::Contains("input dy of conv2d_backward_data: expected shape"));
+}
+
 TEST_CASE("a 2×2 convolution by hand, with bias, stride and padding") {
   const auto x = tensor({1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9}), w = tensor({1, 1, 2, 2}, {1, 0, 0, -1});
   CHECK(doubles(call("conv2d", {x, w, tensor({1}, {10})})[0]) == V{6, 6, 6, 6});
