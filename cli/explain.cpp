@@ -111,7 +111,7 @@ int explain(const Options& options) {
     std::string arguments;
     for (const auto& v : properties::inputs_at(question, i)) arguments += (arguments.empty() ? "" : ", ") + v.name + " = " + v.value;
     const auto exact = properties::exact_text(question, i, 25);
-    std::printf("\n%s(%s) in %s\n  exact      %s  (%s)\n", op->name.c_str(), arguments.c_str(), std::string(f->name).c_str(), exact.hex.c_str(), exact.decimal.c_str());
+    std::printf("\n%s(%s) in %s\n  value      %s  (%s)\n", op->name.c_str(), arguments.c_str(), std::string(f->name).c_str(), exact.hex.c_str(), exact.decimal.c_str());
     const auto [part, place] = properties::unit_of(question, i);
     if (specials(part.question)[place].empty())
       explain_accepted(question, i, *f);
