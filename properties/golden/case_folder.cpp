@@ -153,12 +153,16 @@ CaseFolder read_case(const fs::path& folder) {
     if (!op->inputs[t].optional) refuse(file, "input " + op->inputs[t].name + " of " + op->name + " is missing");
     c.question.inputs[t].shape = {0};
   }
-  if (!c.question.format) refuse(file, "no input says a dtype of numbers");
-  if (const auto wrong = invalid(c.question)) refuse(file, *wrong);
-  const Shapes shapes = c.question.output_shapes();
   const Json& outputs = member(file, json, "outputs", "the case");
   if (!outputs.is_array() || outputs.size() != op->outputs.size())
     refuse(file, "expected " + std::to_string(op->outputs.size()) + " \"outputs\", as " + op->name + " has");
+  if (!c.question.format) {  // inputs are indices alone: the outputs say it
+    const std::string dtype = text(file, outputs[0], "dtype", "output 0");
+    c.question.format = find_format(dtype);
+    if (!c.question.format) refuse(file, "output 0: " + unknown("dtype", dtype, dtype_names()));
+  }
+  if (const auto wrong = invalid(c.question)) refuse(file, *wrong);
+  const Shapes shapes = c.question.output_shapes();
   for (std::size_t j = 0; j < shapes.size(); ++j) {
     const Json& output = outputs[j];
     CaseFolder::Output o;
