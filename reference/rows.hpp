@@ -8,12 +8,14 @@
 //
 //   static Specials special(double x, …)              results the formula does not give: NaN, ∞, −0
 //   static Bounds   bounds(const Enclosure& x, …)     strict bounds of the exact result
-//   template <class T> static T slope(const T& x, …)  f' as papers print it: a claim that tests compare
-//                                                     (along an axis: gradient(dy, x))
+//   template <class T> static T slope(const T& x, …)  f' as papers print it: a claim that tests compare;
+//                                                     of several inputs an array, one slope each
+//                                                     (along an axis: gradient(dy, x…))
 //
 // (along an axis: of Values, returning one a slot).  Default: NaN in, NaN out; no bounds.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -87,9 +89,13 @@ template <class F, class T, std::size_t... I>
 constexpr bool has_slope(std::index_sequence<I...>) {
   return requires(const T* a) { F::slope(a[I]...); };
 }
+// ∂f of each input.
 template <class F, std::size_t... I>
-Real call_slope(const Real* args, std::index_sequence<I...>) {
-  return F::slope(args[I]...);
+auto call_slope(const Real* args, std::index_sequence<I...>) {
+  if constexpr (requires { { F::slope(args[I]...) } -> std::same_as<Real>; })
+    return std::array<Real, 1>{F::slope(args[I]...)};
+  else
+    return F::slope(args[I]...);
 }
 
 template <class F, class T>
@@ -173,11 +179,13 @@ Operator elementwise(Operator op) {
   constexpr std::size_t n = arity<F, Real>();
   if constexpr (has_slope<F, Real>(std::make_index_sequence<n>{}))
     op.closed_form = [rows = op.attributes](const Tensors<Real>& inputs, const Attributes& attributes) {
-      Tensor<Real> dx(inputs[0].shape);
-      for_each_element<n>(Tensors<Real>{inputs[1]}, rows, attributes, [&](std::size_t i, const Real* args) {
-        dx.values[i] = inputs[0].values[i] * call_slope<F>(args, std::make_index_sequence<n>{});
+      const Tensors<Real> x(inputs.begin() + 1, inputs.end());
+      Tensors<Real> dx(x.size(), Tensor<Real>(inputs[0].shape));
+      for_each_element<n>(x, rows, attributes, [&](std::size_t i, const Real* args) {
+        const auto slopes = call_slope<F>(args, std::make_index_sequence<n>{});
+        for (std::size_t t = 0; t < slopes.size(); ++t) dx[t].values[i] = inputs[0].values[i] * slopes[t];
       });
-      return Tensors<Real>{std::move(dx)};
+      return dx;
     };
   op.specials = [rows = op.attributes](const Tensors<double>& inputs, const Attributes& attributes) {
     std::vector<Specials> result(inputs[0].values.size());
@@ -223,6 +231,17 @@ Operator along_axis(Operator op) {
   if constexpr (requires(const Values<Real>& v) { F::gradient(v, v); })
     op.closed_form = [](const Tensors<Real>& inputs, const Attributes& attributes) {
       return Tensors<Real>{over_slices<Real>(inputs, attributes, [](const Values<Real>& dy, const Values<Real>& x) { return F::gradient(dy, x); })};
+    };
+  if constexpr (requires(const Values<Real>& v) { F::gradient(v, v, v); })
+    op.closed_form = [](const Tensors<Real>& inputs, const Attributes& attributes) {
+      const Slices slices(inputs[0].shape, attributes.integer("axis"));
+      Tensors<Real> dx(2, Tensor<Real>(inputs[0].shape));
+      for (std::int64_t s = 0; s < slices.count; ++s) {
+        const auto d = F::gradient(slice_of(inputs[0], slices, s), slice_of(inputs[1], slices, s), slice_of(inputs[2], slices, s));
+        for (std::size_t t = 0; t < dx.size(); ++t)
+          for (std::int64_t k = 0; k < slices.length; ++k) dx[t].values[slices.at(s, k)] = d[t][static_cast<std::size_t>(k)];
+      }
+      return dx;
     };
   op.specials = [](const Tensors<double>& inputs, const Attributes& attributes) {
     return over_slices<Specials>(inputs, attributes, F::special).values;

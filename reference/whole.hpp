@@ -47,6 +47,13 @@ Tensor<T> reduce(Tensor<T> terms, const Attributes& a) {
   if (reduction == "mean") total = total / T(static_cast<double>(terms.values.size()));
   return Tensor<T>(Shape{}, {std::move(total)});
 }
+// The derivative of the reduced loss by term i, times dy: for closed forms of gradients.
+template <class T>
+T dy_of_term(const Tensor<T>& dy, std::size_t i, std::size_t terms, const Attributes& a) {
+  const std::string& reduction = a.text("reduction");
+  if (reduction == "none") return dy.values[i];
+  return reduction == "mean" ? T(dy.values[0] / T(static_cast<double>(terms))) : dy.values[0];
+}
 // `form`: the standard one, or what the seed prints.
 AttributeRow form_row();
 inline bool printed(const Attributes& a) { return a.text("form") == "printed"; }

@@ -9,7 +9,7 @@ namespace karat {
 
 TEST_CASE("tape, dual numbers, symbols, closed forms and complex steps agree on every operator and variant") {
   for (const int digits : {50, 200}) {
-    int compared = 0, closed = 0;
+    int compared = 0;
     for (const Operator& op : operators())
       for (const Point& p : points_of(op, 11)) {
         const auto a = agreement(p, digits, 11);
@@ -19,8 +19,7 @@ TEST_CASE("tape, dual numbers, symbols, closed forms and complex steps agree on 
         CHECK(a->tape.value() >= enough);
         CHECK(a->dual.value() >= enough);
         CHECK(a->symbolic.value() >= enough);
-        if (a->closed_form) CHECK(*a->closed_form >= enough);
-        closed += a->closed_form ? 1 : 0;
+        CHECK(a->closed_form.value_or(-1) >= enough);
         ++compared;
         if (p.kink) continue;
         CHECK(a->complex_step.value() >= enough);
@@ -34,7 +33,6 @@ TEST_CASE("tape, dual numbers, symbols, closed forms and complex steps agree on 
         if (a->richardson_order) CHECK(*a->richardson_order == Approx(4).margin(0.2));
       }
     CHECK(compared >= 100);
-    CHECK(closed >= 20);
   }
 }
 

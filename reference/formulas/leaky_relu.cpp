@@ -32,6 +32,10 @@ struct FromOutput {
   static T value(const T& dy, const T& y, const T& alpha) {
     return y > 0 ? dy : alpha * dy;
   }
+  template <class T>
+  static std::array<T, 2> slope(const T&, const T& y, const T& alpha) {
+    return {y > 0 ? T(1) : alpha, T(0)};
+  }
   static Specials special(double dy, double y, double alpha) {
     return LeakyRelu::derivative_special(dy, y, alpha);
   }

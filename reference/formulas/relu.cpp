@@ -37,6 +37,10 @@ struct FromOutput {
   static T value(const T& dy, const T& y) {
     return y > 0 ? dy : T(0);
   }
+  template <class T>
+  static std::array<T, 2> slope(const T&, const T& y) {
+    return {T(y > 0 ? 1 : 0), T(0)};
+  }
   static Specials special(double dy, double y) { return masked_nan(dy, y, by_formula()); }
 };
 

@@ -34,6 +34,10 @@ struct FromOutput {
   static T value(const T& dy, const T& y) {
     return dy * y * (1 - y);
   }
+  template <class T>
+  static std::array<T, 2> slope(const T& dy, const T& y) {
+    return {T(y * (1 - y)), T(dy * (1 - 2 * y))};
+  }
 };
 
 const Row forward{elementwise<Sigmoid>({

@@ -123,6 +123,21 @@ struct SoftmaxFromOutput {
     for (std::size_t i = 0; i < y.size(); ++i) dx.push_back(y[i] * (dy[i] - total));
     return dx;
   }
+  // By dy_k: y_k (d_k − Σ d y).  By y_k: d_k (dy_k − Σ dy y) − dy_k Σ d y.
+  template <class T>
+  static std::array<Values<T>, 2> gradient(const Values<T>& d, const Values<T>& dy, const Values<T>& y) {
+    T along_dy(0), along_d(0);
+    for (std::size_t j = 0; j < y.size(); ++j) {
+      along_dy = along_dy + dy[j] * y[j];
+      along_d = along_d + d[j] * y[j];
+    }
+    std::array<Values<T>, 2> g;
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      g[0].push_back(y[k] * (d[k] - along_d));
+      g[1].push_back(d[k] * (dy[k] - along_dy) - dy[k] * along_d);
+    }
+    return g;
+  }
   static Values<Specials> special(const Values<double>& dy, const Values<double>& y) {
     const bool nan = any_nan(dy) || any_nan(y);
     return Values<Specials>(y.size(), nan ? exactly(nan_value) : by_formula());
@@ -136,6 +151,19 @@ struct LogSoftmaxFromOutput {
     Values<T> dx;
     for (std::size_t i = 0; i < y.size(); ++i) dx.push_back(dy[i] - exp(y[i]) * total);
     return dx;
+  }
+  // By dy_k: d_k − Σ_i d_i e^(y_i).  By y_k: −d_k e^(y_k) Σ dy.
+  template <class T>
+  static std::array<Values<T>, 2> gradient(const Values<T>& d, const Values<T>& dy, const Values<T>& y) {
+    const T total = sum(dy);
+    T along(0);
+    for (std::size_t i = 0; i < y.size(); ++i) along = along + d[i] * exp(y[i]);
+    std::array<Values<T>, 2> g;
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      g[0].push_back(d[k] - along);
+      g[1].push_back(-d[k] * exp(y[k]) * total);
+    }
+    return g;
   }
   static Values<Specials> special(const Values<double>& dy, const Values<double>& y) {
     Values<Specials> result;

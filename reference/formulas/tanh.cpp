@@ -41,6 +41,10 @@ struct FromOutput {
   static T value(const T& dy, const T& y) {
     return dy * (1 - y * y);
   }
+  template <class T>
+  static std::array<T, 2> slope(const T& dy, const T& y) {
+    return {T(1 - y * y), T(-2 * dy * y)};
+  }
 };
 
 const Row forward{elementwise<Tanh>({

@@ -35,6 +35,10 @@ struct Flip {
       return horizontal ? Place(h, width - 1 - w) : Place(height - 1 - h, w);
     })};
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return value<T>({in[0]}, a);
+  }
 };
 struct Crop {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
@@ -51,6 +55,11 @@ struct Crop {
     const auto& b = a.list("box");
     return {moved(in[0], shapes({in[0].shape}, a)[0], T(0), [&](std::int64_t h, std::int64_t w) { return Place(h + b[0], w + b[1]); })};
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& b = a.list("box");
+    return {moved(in[0], in[1].shape, T(0), [&](std::int64_t h, std::int64_t w) { return Place(h - b[0], w - b[1]); })};
+  }
 };
 struct Pad {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
@@ -65,6 +74,11 @@ struct Pad {
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& p = a.list("padding");
     return {moved(in[0], shapes({in[0].shape}, a)[0], T(a.number("value")), [&](std::int64_t h, std::int64_t w) { return Place(h - p[0], w - p[1]); })};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& p = a.list("padding");
+    return {moved(in[0], in[1].shape, T(0), [&](std::int64_t h, std::int64_t w) { return Place(h + p[0], w + p[1]); })};
   }
 };
 

@@ -42,6 +42,46 @@ void for_each_tap(const Shape& x, const Shape& w, const Shape& y, const Windows&
               }
 }
 
+// A convolution is the sum of y x w over the taps; each of the three is linear in the other two.
+template <class T>
+void add_to_y(Tensor<T>& y, const Tensor<T>& x, const Tensor<T>& w, const Windows& windows, std::int64_t groups) {
+  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    *at(y, n, m, oh, ow) = *at(y, n, m, oh, ow) + *at(x, n, channel, ih, iw) * *at(w, m, c, kh, kw);
+  });
+}
+template <class T>
+void add_to_x(Tensor<T>& x, const Tensor<T>& y, const Tensor<T>& w, const Windows& windows, std::int64_t groups) {
+  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    *at(x, n, channel, ih, iw) = *at(x, n, channel, ih, iw) + *at(y, n, m, oh, ow) * *at(w, m, c, kh, kw);
+  });
+}
+template <class T>
+void add_to_w(Tensor<T>& w, const Tensor<T>& x, const Tensor<T>& y, const Windows& windows, std::int64_t groups) {
+  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    *at(w, m, c, kh, kw) = *at(w, m, c, kh, kw) + *at(y, n, m, oh, ow) * *at(x, n, channel, ih, iw);
+  });
+}
+// Of dy: one sum a channel; nothing for an absent bias.
+template <class T>
+Tensor<T> bias_gradient(const Tensor<T>& dy, const Tensor<T>& b) {
+  Tensor<T> db(b.shape);
+  if (absent(b)) return db;
+  for (std::size_t i = 0; i < dy.values.size(); ++i) {
+    const auto m = i / static_cast<std::size_t>(dy.shape[2] * dy.shape[3]) % static_cast<std::size_t>(dy.shape[1]);
+    db.values[m] = db.values[m] + dy.values[i];
+  }
+  return db;
+}
+// Of shape `y`, each channel its bias, or 0.
+template <class T>
+Tensor<T> biased(const Shape& shape, const Tensor<T>& b) {
+  Tensor<T> y(shape);
+  if (absent(b)) return y;
+  for (std::size_t i = 0; i < y.values.size(); ++i)
+    y.values[i] = b.values[i / static_cast<std::size_t>(shape[2] * shape[3]) % static_cast<std::size_t>(shape[1])];
+  return y;
+}
+
 // y[n,m,p] = b[m] + Σ_{c,k} x[n,c,S·p + D·k − P] w[m,c,k]
 struct Conv2d {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
@@ -57,33 +97,18 @@ struct Conv2d {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
-    Tensor<T> y(shapes({x.shape, w.shape, b.shape}, a)[0]);
-    if (!absent(b))
-      for (std::int64_t n = 0; n < y.shape[0]; ++n)
-        for (std::int64_t m = 0; m < y.shape[1]; ++m)
-          for (std::int64_t p = 0; p < y.shape[2]; ++p)
-            for (std::int64_t q = 0; q < y.shape[3]; ++q) *at(y, n, m, p, q) = b.values[static_cast<std::size_t>(m)];
-    for_each_tap(x.shape, w.shape, y.shape, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
-                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-                   *at(y, n, m, oh, ow) = *at(y, n, m, oh, ow) + *at(x, n, channel, ih, iw) * *at(w, m, c, kh, kw);
-                 });
+    Tensor<T> y = biased(shapes({x.shape, w.shape, b.shape}, a)[0], b);
+    add_to_y(y, x, w, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"));
     return {y};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, x, w, b] = std::tie(in[0], in[1], in[2], in[3]);
-    Tensor<T> dx(x.shape), dw(w.shape), db(b.shape);
-    for_each_tap(x.shape, w.shape, dy.shape, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
-                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-                   *at(dx, n, channel, ih, iw) = *at(dx, n, channel, ih, iw) + *at(dy, n, m, oh, ow) * *at(w, m, c, kh, kw);
-                   *at(dw, m, c, kh, kw) = *at(dw, m, c, kh, kw) + *at(dy, n, m, oh, ow) * *at(x, n, channel, ih, iw);
-                 });
-    if (!absent(b))
-      for (std::size_t i = 0; i < dy.values.size(); ++i) {
-        const auto m = i / static_cast<std::size_t>(dy.shape[2] * dy.shape[3]) % static_cast<std::size_t>(dy.shape[1]);
-        db.values[m] = db.values[m] + dy.values[i];
-      }
-    return {dx, dw, db};
+    const Windows sides = windows("conv2d", a, w.shape[2], w.shape[3]);
+    Tensor<T> dx(x.shape), dw(w.shape);
+    add_to_x(dx, dy, w, sides, a.integer("groups"));
+    add_to_w(dw, x, dy, sides, a.integer("groups"));
+    return {dx, dw, bias_gradient(dy, b)};
   }
 };
 
@@ -106,11 +131,17 @@ struct BackwardData {
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, w] = std::tie(in[0], in[1]);
     Tensor<T> dx(shapes({dy.shape, w.shape}, a)[0]);
-    for_each_tap(dx.shape, w.shape, dy.shape, windows("conv2d_backward_data", a, w.shape[2], w.shape[3]), a.integer("groups"),
-                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-                   *at(dx, n, channel, ih, iw) = *at(dx, n, channel, ih, iw) + *at(dy, n, m, oh, ow) * *at(w, m, c, kh, kw);
-                 });
+    add_to_x(dx, dy, w, windows("conv2d_backward_data", a, w.shape[2], w.shape[3]), a.integer("groups"));
     return {dx};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& [d, dy, w] = std::tie(in[0], in[1], in[2]);
+    const Windows sides = windows("conv2d_backward_data", a, w.shape[2], w.shape[3]);
+    Tensor<T> by_dy(dy.shape), by_w(w.shape);
+    add_to_y(by_dy, d, w, sides, a.integer("groups"));
+    add_to_w(by_w, d, dy, sides, a.integer("groups"));
+    return {by_dy, by_w};
   }
 };
 
@@ -132,11 +163,17 @@ struct BackwardWeights {
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, x] = std::tie(in[0], in[1]);
     Tensor<T> dw(shapes({dy.shape, x.shape}, a)[0]);
-    for_each_tap(x.shape, dw.shape, dy.shape, windows("conv2d_backward_weights", a, dw.shape[2], dw.shape[3]), a.integer("groups"),
-                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-                   *at(dw, m, c, kh, kw) = *at(dw, m, c, kh, kw) + *at(dy, n, m, oh, ow) * *at(x, n, channel, ih, iw);
-                 });
+    add_to_w(dw, x, dy, windows("conv2d_backward_weights", a, dw.shape[2], dw.shape[3]), a.integer("groups"));
     return {dw};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& [d, dy, x] = std::tie(in[0], in[1], in[2]);
+    const Windows sides = windows("conv2d_backward_weights", a, d.shape[2], d.shape[3]);
+    Tensor<T> by_dy(dy.shape), by_x(x.shape);
+    add_to_y(by_dy, x, d, sides, a.integer("groups"));
+    add_to_x(by_x, dy, d, sides, a.integer("groups"));
+    return {by_dy, by_x};
   }
 };
 
@@ -157,16 +194,19 @@ struct ConvTranspose2d {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
-    Tensor<T> y(shapes({x.shape, w.shape, b.shape}, a)[0]);
-    if (!absent(b))
-      for (std::size_t i = 0; i < y.values.size(); ++i)
-        y.values[i] = b.values[i / static_cast<std::size_t>(y.shape[2] * y.shape[3]) % static_cast<std::size_t>(y.shape[1])];
+    Tensor<T> y = biased(shapes({x.shape, w.shape, b.shape}, a)[0], b);
     // The convolution that maps y to x has the same taps.
-    for_each_tap(y.shape, w.shape, x.shape, windows("conv_transpose2d", a, w.shape[2], w.shape[3]), a.integer("groups"),
-                 [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-                   *at(y, n, channel, ih, iw) = *at(y, n, channel, ih, iw) + *at(x, n, m, oh, ow) * *at(w, m, c, kh, kw);
-                 });
+    add_to_x(y, x, w, windows("conv_transpose2d", a, w.shape[2], w.shape[3]), a.integer("groups"));
     return {y};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto& [dy, x, w, b] = std::tie(in[0], in[1], in[2], in[3]);
+    const Windows sides = windows("conv_transpose2d", a, w.shape[2], w.shape[3]);
+    Tensor<T> dx(x.shape), dw(w.shape);
+    add_to_y(dx, dy, w, sides, a.integer("groups"));
+    add_to_w(dw, dy, x, sides, a.integer("groups"));
+    return {dx, dw, bias_gradient(dy, b)};
   }
 };
 
@@ -186,16 +226,32 @@ struct FractionallyStrided {
     const std::int64_t s = a.integer("inverse_stride"), padding = a.integer("padding");
     return {{in[0][0], in[1][0], fractional_output_size(in[0][2], in[1][2], padding, s), fractional_output_size(in[0][3], in[1][3], padding, s)}};
   }
+  // visit(element of x, element of the widened x)
+  template <class Visit>
+  static void for_each_element(const Shape& x, std::int64_t s, Visit visit) {
+    const Shape wide = inserted(x, s);
+    for (std::int64_t plane = 0; plane < x[0] * x[1]; ++plane)
+      for (std::int64_t p = 0; p < x[2]; ++p)
+        for (std::int64_t q = 0; q < x[3]; ++q)
+          visit(static_cast<std::size_t>((plane * x[2] + p) * x[3] + q), static_cast<std::size_t>((plane * wide[2] + p * s) * wide[3] + q * s));
+  }
+  template <class T>
+  static Tensor<T> widened(const Tensor<T>& x, std::int64_t s) {
+    Tensor<T> wide(inserted(x.shape, s));
+    for_each_element(x.shape, s, [&](std::size_t narrow, std::size_t i) { wide.values[i] = x.values[narrow]; });
+    return wide;
+  }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return Conv2d::value<T>({widened(in[0], a.integer("inverse_stride")), in[1], Tensor<T>(Shape{0})}, plain(a));
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const std::int64_t s = a.integer("inverse_stride");
-    const Tensor<T>& x = in[0];
-    Tensor<T> wide(inserted(x.shape, s));
-    for (std::int64_t n = 0; n < x.shape[0]; ++n)
-      for (std::int64_t c = 0; c < x.shape[1]; ++c)
-        for (std::int64_t p = 0; p < x.shape[2]; ++p)
-          for (std::int64_t q = 0; q < x.shape[3]; ++q) *at(wide, n, c, p * s, q * s) = *at(x, n, c, p, q);
-    return Conv2d::value<T>({wide, in[1], Tensor<T>(Shape{0})}, plain(a));
+    const Tensors<T> d = Conv2d::gradient<T>({in[0], widened(in[1], s), in[2], Tensor<T>(Shape{0})}, plain(a));
+    Tensor<T> dx(in[1].shape);
+    for_each_element(dx.shape, s, [&](std::size_t narrow, std::size_t i) { dx.values[narrow] = d[0].values[i]; });
+    return {dx, d[1]};
   }
 };
 

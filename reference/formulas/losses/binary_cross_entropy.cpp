@@ -33,6 +33,21 @@ struct BinaryCrossEntropy {
       loss.values[i] = term(in[0].values[i], in[1].values[i], clamp);
     return {reduce(std::move(loss), a)};
   }
+  // −t/p + (1 − t)/(1 − p); a clamped logarithm is constant.
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const T clamp(a.number("log_clamp"));
+    const auto slope = [&](const T& weight, const T& q) {
+      return vanishes(weight) || vanishes(q) || log(q) < clamp ? T(0) : T(weight / q);
+    };
+    Tensor<T> dp(in[2].shape);
+    const std::size_t n = dp.values.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const T &t = in[1].values[i], &p = in[2].values[i];
+      dp.values[i] = (slope(T(1 - t), T(1 - p)) - slope(t, p)) * dy_of_term(in[0], i, n, a);
+    }
+    return {dp};
+  }
 };
 
 struct WithLogits {
@@ -53,12 +68,10 @@ struct WithLogits {
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
-    const bool none = a.text("reduction") == "none", mean = a.text("reduction") == "mean";
     Tensor<T> dx(in[2].shape);
-    for (std::size_t i = 0; i < dx.values.size(); ++i) {
-      dx.values[i] = (1 / (1 + exp(-in[2].values[i])) - in[1].values[i]) * in[0].values[none ? i : 0];
-      if (mean) dx.values[i] = dx.values[i] / T(static_cast<double>(dx.values.size()));
-    }
+    const std::size_t n = dx.values.size();
+    for (std::size_t i = 0; i < n; ++i)
+      dx.values[i] = (1 / (1 + exp(-in[2].values[i])) - in[1].values[i]) * dy_of_term(in[0], i, n, a);
     return {dx};
   }
 };

@@ -31,16 +31,12 @@ struct CrossEntropy {
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
-    const auto& [dy, t, p] = std::tie(in[0].values, in[1].values, in[2].values);
+    const auto& [t, p] = std::tie(in[1].values, in[2].values);
     const auto classes = static_cast<std::size_t>(in[1].shape.back());
-    const bool none = a.text("reduction") == "none", mean = a.text("reduction") == "mean";
-    const T count(static_cast<double>(element_count(terms(in[1].shape))));
+    const auto count = static_cast<std::size_t>(element_count(terms(in[1].shape)));
     Tensor<T> dp(in[2].shape);
-    for (std::size_t i = 0; i < p.size(); ++i) {
-      if (vanishes(t[i])) continue;
-      dp.values[i] = -t[i] / p[i] * dy[none ? i / classes : 0];
-      if (mean) dp.values[i] = dp.values[i] / count;
-    }
+    for (std::size_t i = 0; i < p.size(); ++i)
+      if (!vanishes(t[i])) dp.values[i] = -t[i] / p[i] * dy_of_term(in[0], i / classes, count, a);
     return {dp};
   }
 };

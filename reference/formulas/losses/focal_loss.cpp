@@ -24,6 +24,15 @@ T term(bool positive, const T& p, const T& q, const Attributes& a) {
   return (positive ? T(alpha) : 1 - T(alpha)) * loss;
 }
 
+// The factor in front of a term's derivative: α_t dy.
+template <class T>
+T factor(const Tensors<T>& in, std::size_t i, const Attributes& a) {
+  const double alpha = a.number("alpha");
+  const T dy = dy_of_term(in[0], i, in[1].values.size(), a);
+  if (alpha < 0) return dy;
+  return (to_index(in[1].values[i]) == 1 ? T(alpha) : 1 - T(alpha)) * dy;
+}
+
 struct FocalLoss {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
     expect_shape("focal_loss", "p", in[0], in[1]);
@@ -44,6 +53,20 @@ struct FocalLoss {
     }
     return {reduce(std::move(loss), a)};
   }
+  // dL/dp_t = α_t (γ (1 − p_t)^(γ−1) log p_t − (1 − p_t)^γ / p_t)
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const T gamma(a.number("gamma"));
+    Tensor<T> dp(in[2].shape);
+    for (std::size_t i = 0; i < dp.values.size(); ++i) {
+      const bool positive = to_index(in[1].values[i]) == 1;
+      const T p = positive ? in[2].values[i] : T(1 - in[2].values[i]);
+      if (vanishes(pow(T(1 - p), gamma))) continue;
+      const T d = (gamma * pow(T(1 - p), T(gamma - 1)) * log(p) - pow(T(1 - p), gamma) / p) * factor(in, i, a);
+      dp.values[i] = positive ? d : T(-d);
+    }
+    return {dp};
+  }
 };
 
 struct WithLogits {
@@ -61,6 +84,20 @@ struct WithLogits {
       loss.values[i] = term(positive, T(1 / (1 + exp(-z))), T(1 / (1 + exp(z))), a);
     }
     return {reduce(std::move(loss), a)};
+  }
+  // With p = σ(z), q = 1 − p, z = ±x: dL/dz = α_t q^γ (γ p log p − q).
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const T gamma(a.number("gamma"));
+    Tensor<T> dx(in[2].shape);
+    for (std::size_t i = 0; i < dx.values.size(); ++i) {
+      const bool positive = to_index(in[1].values[i]) == 1;
+      const T z = positive ? in[2].values[i] : T(-in[2].values[i]);
+      const T p = 1 / (1 + exp(-z)), q = 1 / (1 + exp(z));
+      const T d = pow(q, gamma) * (gamma * p * log(p) - q) * factor(in, i, a);
+      dx.values[i] = positive ? d : T(-d);
+    }
+    return {dx};
   }
 };
 
@@ -87,7 +124,7 @@ const Operator from_probabilities = whole<FocalLoss>({
     .name = "focal_loss",
     .family = "loss",
     .formula = "L = −α_t (1 − p_t)^γ log p_t",
-    .source = "named by the seed without a formula; Lin et al. 2017, arXiv:1708.02002, eq. 5",
+    .source = "Lin et al. 2017, arXiv:1708.02002, eq. 5; named by the seed",
     .notes = "From probabilities; labels 0 or 1.",
     .inputs = {labels(), {.name = "p", .directed = {0, 1}, .typical = {0.05, 0.95}, .domain = {0, 1}, .infinities = false}},
     .outputs = {"y"},
@@ -102,7 +139,7 @@ const Operator from_logits = whole<WithLogits>({
     .name = "focal_loss_with_logits",
     .family = "loss",
     .formula = "L = −α_t (1 − p_t)^γ log p_t, p = σ(x)",
-    .source = "named by the seed without a formula; Lin et al. 2017, arXiv:1708.02002, eq. 5",
+    .source = "Lin et al. 2017, arXiv:1708.02002, eq. 5; named by the seed",
     .notes = "From logits; labels 0 or 1.  1 − p_t is the sigmoid of the other sign.",
     .inputs = {labels(), {.name = "x", .directed = {0, 17, -17, 88, -88, 104}, .typical = {-20, 20}, .infinities = false}},
     .outputs = {"y"},

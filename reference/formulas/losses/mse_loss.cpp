@@ -21,15 +21,11 @@ struct MseLoss {
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
-    const auto& dy = in[0].values;
     const auto& x = in[1].values;
     const auto& t = in[2].values;
-    const bool none = !printed(a) && a.text("reduction") == "none";
-    const bool mean = !printed(a) && a.text("reduction") == "mean";
     Tensor<T> dx(in[1].shape), dt(in[1].shape);
     for (std::size_t i = 0; i < x.size(); ++i) {
-      T d = 2 * (x[i] - t[i]) * (none ? dy[i] : dy[0]);
-      if (mean) d = d / T(static_cast<double>(x.size()));
+      const T d = 2 * (x[i] - t[i]) * (printed(a) ? in[0].values[0] : dy_of_term(in[0], i, x.size(), a));
       dx.values[i] = d;
       dt.values[i] = -d;
     }

@@ -2,6 +2,8 @@
 // Losses by overlap, named by the seed without formulas: intersection over union of boxes (Yu et
 // al. 2016, arXiv:1608.01471) and of masks (Rahman & Wang 2016), and Dice (Milletari et al. 2016,
 // arXiv:1606.04797).
+#include <array>
+
 #include "reference/whole.hpp"
 
 namespace karat {
@@ -33,6 +35,35 @@ struct BoxIou {
     }
     return {reduce(std::move(loss), a)};
   }
+  // J = S/U: dJ = (dS U − S dU)/U² with dU = d|P| − dS; dL = −dJ, or −dJ/J.
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> dp(in[1].shape);
+    const std::size_t boxes = dp.values.size() / 4;
+    for (std::size_t n = 0; n < boxes; ++n) {
+      const T* p = &in[1].values[4 * n];
+      const T* g = &in[2].values[4 * n];
+      std::array<T, 2> side, shared;  // along x and y
+      for (const std::size_t d : {0, 1}) {
+        side[d] = positive(T(p[d + 2] - p[d]));
+        shared[d] = positive(T(min(p[d + 2], g[d + 2]) - max(p[d], g[d])));
+      }
+      const T s = shared[0] * shared[1];
+      const T u = side[0] * side[1] + positive(T(g[2] - g[0])) * positive(T(g[3] - g[1])) - s;
+      if (vanishes(s)) continue;
+      for (const std::size_t d : {0, 1})
+        for (const std::size_t end : {0, 1}) {
+          const std::size_t k = d + 2 * end;
+          const T outward(end == 0 ? -1 : 1);
+          const bool binds = end == 0 ? p[k] > g[k] : p[k] < g[k];
+          const T ds = binds ? T(outward * shared[1 - d]) : T(0);
+          const T du = outward * side[1 - d] - ds;
+          const T dj = (ds * u - s * du) / (u * u);
+          dp.values[4 * n + k] = (a.text("kind") == "log" ? T(-dj * u / s) : T(-dj)) * dy_of_term(in[0], n, boxes, a);
+        }
+    }
+    return {dp};
+  }
 };
 
 // One value a mask: (N, …) → N.
@@ -60,6 +91,36 @@ Tensors<T> per_mask(const Tensors<T>& in, const Attributes& a, Loss one) {
   }
   return {reduce(std::move(loss), a)};
 }
+// The gradient by p of 1 − numerator/denominator: one(Σpg, Σp, Σg, Σp², Σg², p_i, g_i) gives the two
+// and their derivatives by p_i.
+template <class T>
+struct Ratio {
+  T numerator, denominator, d_numerator, d_denominator;
+};
+template <class T, class One>
+Tensors<T> mask_gradient(const Tensors<T>& in, const Attributes& a, One one) {
+  Tensor<T> dp(in[1].shape);
+  const auto masks = static_cast<std::size_t>(dp.shape[0]);
+  const std::size_t size = masks == 0 ? 0 : dp.values.size() / masks;
+  for (std::size_t n = 0; n < masks; ++n) {
+    T shared(0), p(0), g(0), p2(0), g2(0);
+    for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
+      const T &u = in[1].values[i], &v = in[2].values[i];
+      shared = shared + u * v;
+      p = p + u;
+      g = g + v;
+      p2 = p2 + u * u;
+      g2 = g2 + v * v;
+    }
+    if (vanishes(p) && vanishes(g) && vanishes(T(a.number("smooth")))) continue;
+    for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
+      const Ratio<T> r = one(shared, p, g, p2, g2, in[1].values[i], in[2].values[i]);
+      dp.values[i] = -(r.d_numerator * r.denominator - r.numerator * r.d_denominator) / (r.denominator * r.denominator) *
+                     dy_of_term(in[0], n, masks, a);
+    }
+  }
+  return {dp};
+}
 Shapes mask_shapes(const char* op, const Shapes& in, const Attributes& a) {
   if (in[0].empty()) throw Refused("input p of " + std::string(op) + ": expected rank 1 or more, got shape ()");
   expect_shape(op, "g", in[0], in[1]);
@@ -78,6 +139,13 @@ struct MaskIou {
       return T(1 - (shared + s) / (p + g - shared + s));
     });
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const T s(a.number("smooth"));
+    return mask_gradient(in, a, [&](const T& shared, const T& p, const T& g, const T&, const T&, const T&, const T& g_i) {
+      return Ratio<T>{T(shared + s), T(p + g - shared + s), g_i, T(1 - g_i)};
+    });
+  }
 };
 
 struct Dice {
@@ -93,6 +161,14 @@ struct Dice {
       return T(1 - (2 * shared + s) / ((squared ? p2 + g2 : p + g) + s));
     });
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const bool squared = a.text("denominator") == "squared";
+    const T s(a.number("smooth"));
+    return mask_gradient(in, a, [&](const T& shared, const T& p, const T& g, const T& p2, const T& g2, const T& p_i, const T& g_i) {
+      return Ratio<T>{T(2 * shared + s), T((squared ? p2 + g2 : p + g) + s), T(2 * g_i), squared ? T(2 * p_i) : T(1)};
+    });
+  }
 };
 
 InputRow mask(const char* name, bool differentiable) {
@@ -104,14 +180,14 @@ const Operator box_iou = whole<BoxIou>({
     .name = "box_iou_loss",
     .family = "loss",
     .formula = "L = 1 − |P ∩ G| / |P ∪ G|",
-    .source = "named by the seed without a formula; Yu et al. 2016, arXiv:1608.01471 (−ln IoU)",
+    .source = "Yu et al. 2016, arXiv:1608.01471 (−ln IoU); named by the seed",
     .notes = "p, g: (N, 4) boxes as x1, y1, x2, y2; an empty or inverted box has area 0.",
     .inputs = {{.name = "p", .directed = {0, 1}, .typical = {-4, 4}, .infinities = false},
                {.name = "g", .directed = {0, 1}, .typical = {-4, 4}, .infinities = false, .differentiable = false}},
     .outputs = {"y"},
     .attributes = {choice_row("kind", {"linear", "log"}, "linear: 1 − IoU, log: −ln IoU"), reduction_row()},
     .catalogue = {.variants = "kind = linear, log; reduction", .special = "Disjoint or empty boxes: IoU 0, so 1 and +∞.",
-                  .gradient = "by the tape"},
+                  .gradient = "dp = −(dS U − S dU) / U² · dy, dU = d|P| − dS (kind log: divided by IoU)"},
     .examples = {{.shapes = {{2, 4}, {2, 4}}, .values = {{"p", {0, 0, 2, 2.5, 0, 0, 1, 1}}, {"g", {1, 1, 3, 3, 2, 2, 3, 3}}}},
                  {.shapes = {{2, 4}, {2, 4}}, .attributes = {{"kind", "log"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 2, 2.5, 0, 0.25, 2, 2}}, {"g", {1, 1, 3, 3, 1, 0, 3, 3}}}},
                  {.shapes = {{3, 4}, {3, 4}}, .attributes = {{"reduction", "sum"}}}},
@@ -123,13 +199,13 @@ const Operator mask_iou = whole<MaskIou>({
     .name = "mask_iou_loss",
     .family = "loss",
     .formula = "L = 1 − (Σpg + s) / (Σp + Σg − Σpg + s)",
-    .source = "named by the seed without a formula; Rahman & Wang 2016",
+    .source = "Rahman & Wang 2016; named by the seed",
     .notes = "p, g: (N, …) masks from 0 to 1, one loss a mask.",
     .inputs = {mask("p", true), mask("g", false)},
     .outputs = {"y"},
     .attributes = {not_negative_row("smooth", 0), empty_row(), reduction_row()},
     .catalogue = {.variants = "smooth s, empty = nan, zero, one; reduction", .special = "Two empty masks with s = 0: NaN (variants 0, 1).",
-                  .gradient = "by the tape"},
+                  .gradient = "dp_i = −(g_i U − (Σpg + s)(1 − g_i)) / U² · dy, U = Σp + Σg − Σpg + s"},
     .examples = {{.shapes = {{2, 3, 2}, {2, 3, 2}}},
                  {.shapes = {{2, 4}, {2, 4}}, .attributes = {{"smooth", 1.0}, {"reduction", "sum"}}},
                  {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "one"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}, .kink = true}},
@@ -141,14 +217,14 @@ const Operator dice = whole<Dice>({
     .name = "dice_loss",
     .family = "loss",
     .formula = "L = 1 − (2Σpg + s) / (Σp + Σg + s)",
-    .source = "named by the seed without a formula; Milletari et al. 2016, arXiv:1606.04797 (squared denominator)",
+    .source = "Milletari et al. 2016, arXiv:1606.04797 (squared denominator); named by the seed",
     .notes = "p, g: (N, …) masks from 0 to 1, one loss a mask.",
     .inputs = {mask("p", true), mask("g", false)},
     .outputs = {"y"},
     .attributes = {not_negative_row("smooth", 0), choice_row("denominator", {"sum", "squared"}, "sum: Σp + Σg, squared: Σp² + Σg² (V-Net)"),
                    empty_row(), reduction_row()},
     .catalogue = {.variants = "smooth s, denominator = sum, squared; empty = nan, zero, one; reduction",
-                  .special = "Two empty masks with s = 0: NaN (variants 0, 1).  With J the IoU: D = 2J/(1 + J) at s = 0.", .gradient = "by the tape"},
+                  .special = "Two empty masks with s = 0: NaN (variants 0, 1).  With J the IoU: D = 2J/(1 + J) at s = 0.", .gradient = "dp_i = −(2 g_i D − (2Σpg + s) D'_i) / D² · dy, D = Σp + Σg + s, D'_i = 1 (squared: 2p_i)"},
     .examples = {{.shapes = {{2, 3, 2}, {2, 3, 2}}},
                  {.shapes = {{2, 4}, {2, 4}}, .attributes = {{"smooth", 1.0}, {"denominator", "squared"}, {"reduction", "sum"}}},
                  {.shapes = {{2, 2}, {2, 2}}, .attributes = {{"empty", "zero"}, {"reduction", "none"}}, .values = {{"p", {0, 0, 0.5, 1}}, {"g", {0, 0, 1, 1}}}, .kink = true}},

@@ -17,6 +17,14 @@ std::vector<T> negative_log(const Tensor<T>& x, std::size_t n) {
   return result;
 }
 
+// softmax(x) of row n.
+template <class T>
+std::vector<T> softmax(const Tensor<T>& x, std::size_t n) {
+  std::vector<T> s = negative_log(x, n);
+  for (T& v : s) v = exp(-v);
+  return s;
+}
+
 // Index targets.  With weights w and smoothing ε a row's loss is
 // (1 − ε) w_t (−log s_t) + ε/C Σ_c w_c (−log s_c); the mean divides by Σ w_t of the kept rows.
 struct Indexed {
@@ -61,6 +69,32 @@ struct Indexed {
     if (!any && a.text("all_ignored") == "zero") return {Tensor<T>(Shape{}, {T(0)})};
     return {Tensor<T>(Shape{}, {sum(loss.values) / kept})};
   }
+  // dx_c = (1 − ε) w_t (s_c − [c = t]) + ε/C (s_c Σ w − w_c), over Σ w_t of the kept rows for the mean
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &dy = in[0], &x = in[1], &t = in[2], &w = in[3];
+    const auto rows = static_cast<std::size_t>(x.shape[0]), classes = static_cast<std::size_t>(x.shape[1]);
+    const T smoothing(a.number("label_smoothing"));
+    const auto weight = [&](std::size_t c) { return absent(w) ? T(1) : w.values[c]; };
+    const auto target = [&](std::size_t n) { return static_cast<std::size_t>(to_index(t.values[n])); };
+    const auto ignored = [&](std::size_t n) { return to_index(t.values[n]) == a.integer("ignore_index"); };
+    T all(0), kept(0);
+    for (std::size_t c = 0; c < classes; ++c) all = all + weight(c);
+    for (std::size_t n = 0; n < rows; ++n)
+      if (!ignored(n)) kept = kept + weight(target(n));
+    Tensor<T> dx(x.shape);
+    for (std::size_t n = 0; n < rows; ++n) {
+      if (ignored(n)) continue;
+      const std::vector<T> s = softmax(x, n);
+      for (std::size_t c = 0; c < classes; ++c) {
+        const T hard = weight(target(n)) * (s[c] - T(c == target(n) ? 1 : 0));
+        const T soft = (s[c] * all - weight(c)) / T(static_cast<double>(classes));
+        const T d = ((1 - smoothing) * hard + smoothing * soft) * dy.values[a.text("reduction") == "none" ? n : 0];
+        dx.values[n * classes + c] = a.text("reduction") == "mean" ? T(d / kept) : d;
+      }
+    }
+    return {dx};
+  }
 };
 
 // Probability targets: −Σ_c w_c t'_c log s_c with t' = (1 − ε) t + ε/C; the mean divides by N.
@@ -89,6 +123,25 @@ struct Probabilities {
       }
     }
     return {reduce(std::move(loss), a)};
+  }
+  // dx_c = s_c Σ_k w_k t'_k − w_c t'_c
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &x = in[1], &t = in[2], &w = in[3];
+    const auto rows = static_cast<std::size_t>(x.shape[0]), classes = static_cast<std::size_t>(x.shape[1]);
+    const T smoothing(a.number("label_smoothing"));
+    Tensor<T> dx(x.shape);
+    for (std::size_t n = 0; n < rows; ++n) {
+      const std::vector<T> s = softmax(x, n);
+      std::vector<T> wt;
+      for (std::size_t c = 0; c < classes; ++c) {
+        const T smooth = (1 - smoothing) * t.values[n * classes + c] + smoothing / T(static_cast<double>(classes));
+        wt.push_back(absent(w) ? smooth : T(w.values[c] * smooth));
+      }
+      const T total = sum(wt);
+      for (std::size_t c = 0; c < classes; ++c) dx.values[n * classes + c] = (s[c] * total - wt[c]) * dy_of_term(in[0], n, rows, a);
+    }
+    return {dx};
   }
 };
 

@@ -68,6 +68,36 @@ struct BatchNorm {
     }
     return {y};
   }
+  // dx = γ/√(σ² + ε) (dy − mean(dy) − x̂ mean(dy x̂)), dγ = Σ dy x̂, dβ = Σ dy.  As printed, with v = VAR:
+  // dx = (dy − mean(dy))/v − 2 (x − 1/n)/n Σ dy (x − μ)/v².
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &dy = in[0].values, &x = in[1].values;
+    const Channels channels(in[1].shape);
+    const Statistics<T> s = statistics(in[1], printed(a));
+    const T eps(a.number("eps")), n(s.values);
+    Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
+    std::vector<T> total(channels.count, T(0)), along(channels.count, T(0));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      total[c] = total[c] + dy[i];
+      along[c] = along[c] + dy[i] * (x[i] - s.mean[c]);
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      const T& v = s.variance[c];
+      if (printed(a))
+        dx.values[i] = (dy[i] - total[c] / n) / v - 2 * (x[i] - 1 / n) / n * along[c] / (v * v);
+      else
+        dx.values[i] = in[2].values[c] / sqrt(v + eps) * (dy[i] - total[c] / n - (x[i] - s.mean[c]) * along[c] / n / (v + eps));
+    }
+    if (!printed(a))
+      for (std::size_t c = 0; c < channels.count; ++c) {
+        dgamma.values[c] = along[c] / sqrt(s.variance[c] + eps);
+        dbeta.values[c] = total[c];
+      }
+    return {dx, dgamma, dbeta};
+  }
 };
 
 struct Inference {
@@ -88,6 +118,25 @@ struct Inference {
       y.values[i] = in[1].values[c] * (in[0].values[i] - in[3].values[c]) / sqrt(in[4].values[c] + eps) + in[2].values[c];
     }
     return {y};
+  }
+  // With r = 1/√(var + ε): dx = γ r dy, dγ = r Σ dy (x − mean), dβ = Σ dy, dmean = −γ r Σ dy,
+  // dvar = −γ r³/2 Σ dy (x − mean).
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &dy = in[0].values, &x = in[1].values, &gamma = in[2].values, &mean = in[4].values, &var = in[5].values;
+    const Channels channels(in[1].shape);
+    const T eps(a.number("eps"));
+    Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape), dmean(in[2].shape), dvar(in[2].shape);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      const T r = 1 / sqrt(var[c] + eps), along = dy[i] * (x[i] - mean[c]);
+      dx.values[i] = gamma[c] * r * dy[i];
+      dgamma.values[c] = dgamma.values[c] + r * along;
+      dbeta.values[c] = dbeta.values[c] + dy[i];
+      dmean.values[c] = dmean.values[c] - gamma[c] * r * dy[i];
+      dvar.values[c] = dvar.values[c] - gamma[c] * r * r * r / 2 * along;
+    }
+    return {dx, dgamma, dbeta, dmean, dvar};
   }
 };
 
@@ -182,7 +231,7 @@ const Operator inference = whole<Inference>({
     .inputs = {numbers("x"), numbers("gamma"), numbers("beta"), numbers("mean"), positive("var")},
     .outputs = {"y"},
     .attributes = {eps_row()},
-    .catalogue = {.gradient = "dx = γ dy / √(var + ε)"},
+    .catalogue = {.gradient = "dx = γ r dy, dγ = r Σ dy (x − mean), dβ = Σ dy, dmean = −γ r Σ dy, dvar = −γ r³/2 Σ dy (x − mean), r = 1/√(var + ε)"},
     .examples = {{.shapes = {{4, 3}, {3}, {3}, {3}, {3}}}, {.shapes = {{1, 2, 2, 3}, {2}, {2}, {2}, {2}}}},
 });
 const Row inference_forward{inference};

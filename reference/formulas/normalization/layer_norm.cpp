@@ -34,6 +34,31 @@ struct LayerNorm {
     }
     return {y};
   }
+  // With r = 1/√(σ² + ε), x̂ = (x − μ) r, g = γ dy: dx = r (g − mean(g) − x̂ mean(g x̂)),
+  // dγ = Σ dy x̂ and dβ = Σ dy over the rows.
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &dy = in[0].values, &x = in[1].values, &gamma = in[2].values;
+    const auto size = static_cast<std::size_t>(in[1].shape.back());
+    const T n(static_cast<double>(size)), eps(a.number("eps"));
+    Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
+    for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
+      T mean(0), variance(0), mean_g(0), mean_gx(0);
+      for (std::size_t k = 0; k < size; ++k) mean = mean + x[row + k] / n;
+      for (std::size_t k = 0; k < size; ++k) variance = variance + (x[row + k] - mean) * (x[row + k] - mean) / n;
+      const T r = 1 / sqrt(variance + eps);
+      const auto hat = [&](std::size_t k) { return T((x[row + k] - mean) * r); };
+      for (std::size_t k = 0; k < size; ++k) {
+        const T g = gamma[k] * dy[row + k];
+        mean_g = mean_g + g / n;
+        mean_gx = mean_gx + g * hat(k) / n;
+        dgamma.values[k] = dgamma.values[k] + dy[row + k] * hat(k);
+        dbeta.values[k] = dbeta.values[k] + dy[row + k];
+      }
+      for (std::size_t k = 0; k < size; ++k) dx.values[row + k] = r * (gamma[k] * dy[row + k] - mean_g - hat(k) * mean_gx);
+    }
+    return {dx, dgamma, dbeta};
+  }
 };
 
 struct RmsNorm {
@@ -53,6 +78,27 @@ struct RmsNorm {
       for (std::size_t k = 0; k < size; ++k) y.values[row + k] = in[1].values[k] * x[row + k] / sqrt(squares / n + eps);
     }
     return {y};
+  }
+  // With r = 1/√(mean(x²) + ε), g = γ dy: dx = r g − r³ x mean(g x), dγ = Σ dy x r over the rows.
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    const auto &dy = in[0].values, &x = in[1].values, &gamma = in[2].values;
+    const auto size = static_cast<std::size_t>(in[1].shape.back());
+    const T n(static_cast<double>(size)), eps(a.number("eps"));
+    Tensor<T> dx(in[1].shape), dgamma(in[2].shape);
+    for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
+      T squares(0), along(0);
+      for (std::size_t k = 0; k < size; ++k) {
+        squares = squares + x[row + k] * x[row + k];
+        along = along + gamma[k] * dy[row + k] * x[row + k];
+      }
+      const T r = 1 / sqrt(squares / n + eps);
+      for (std::size_t k = 0; k < size; ++k) {
+        dx.values[row + k] = r * gamma[k] * dy[row + k] - r * r * r * x[row + k] * along / n;
+        dgamma.values[k] = dgamma.values[k] + dy[row + k] * x[row + k] * r;
+      }
+    }
+    return {dx, dgamma};
   }
 };
 

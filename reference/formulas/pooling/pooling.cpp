@@ -2,6 +2,7 @@
 // Pooling over two-dimensional windows: max, mean, median and L².  Seed 9.3 names them without
 // formulas.  x: (N, C, H, W).
 #include <algorithm>
+#include <numeric>
 
 #include "reference/sizes.hpp"
 #include "reference/whole.hpp"
@@ -27,18 +28,18 @@ Shape pooled(const char* op, const Shape& x, const Attributes& a) {
   return {x[0], x[1], conv_output_size(x[2], w.height, mode), conv_output_size(x[3], w.width, mode)};
 }
 
-// The elements of x that each window covers, in row-major order, and how many places it has
-// inside the padded input.
-template <class T, class Reduce>
-Tensor<T> over_windows(const char* op, const Tensor<T>& x, const Attributes& a, Reduce reduce) {
+// visit(output, the elements of x that its window covers, in row-major order, and how many places
+// the window has inside the padded input).
+template <class Visit>
+void for_each_window(const char* op, const Shape& x, const Attributes& a, Visit visit) {
   const Windows w = pool_windows(op, a);
-  Tensor<T> y(pooled(op, x.shape, a));
-  const std::int64_t height = x.shape[2], width = x.shape[3];
+  const Shape y = pooled(op, x, a);
+  const std::int64_t height = x[2], width = x[3];
   std::size_t at = 0;
-  for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane)
-    for (std::int64_t p = 0; p < y.shape[2]; ++p)
-      for (std::int64_t q = 0; q < y.shape[3]; ++q) {
-        std::vector<T> seen;
+  for (std::int64_t plane = 0; plane < x[0] * x[1]; ++plane)
+    for (std::int64_t p = 0; p < y[2]; ++p)
+      for (std::int64_t q = 0; q < y[3]; ++q) {
+        std::vector<std::size_t> seen;
         std::int64_t places = 0;
         for (std::int64_t i = 0; i < w.height.kernel; ++i)
           for (std::int64_t j = 0; j < w.width.kernel; ++j) {
@@ -46,11 +47,38 @@ Tensor<T> over_windows(const char* op, const Tensor<T>& x, const Attributes& a, 
             const std::int64_t v = q * w.width.stride + j * w.width.dilation - w.width.before;
             if (h < height + w.height.after && v < width + w.width.after) ++places;
             if (h >= 0 && h < height && v >= 0 && v < width)
-              seen.push_back(x.values[static_cast<std::size_t>((plane * height + h) * width + v)]);
+              seen.push_back(static_cast<std::size_t>((plane * height + h) * width + v));
           }
-        y.values[at++] = reduce(seen, places);
+        visit(at++, seen, places);
       }
+}
+template <class T>
+std::vector<T> gathered(const Tensor<T>& x, const std::vector<std::size_t>& elements) {
+  std::vector<T> values;
+  for (const std::size_t i : elements) values.push_back(x.values[i]);
+  return values;
+}
+
+template <class T, class Reduce>
+Tensor<T> over_windows(const char* op, const Tensor<T>& x, const Attributes& a, Reduce reduce) {
+  Tensor<T> y(pooled(op, x.shape, a));
+  for_each_window(op, x.shape, a, [&](std::size_t output, const std::vector<std::size_t>& elements, std::int64_t places) {
+    y.values[output] = reduce(gathered(x, elements), places);
+  });
   return y;
+}
+
+// dx = Σ over the windows that see x of slopes(values, places) · dy.
+template <class T, class Slopes>
+Tensor<T> window_gradient(const char* op, const Tensors<T>& dy_x, const Attributes& a, Slopes slopes) {
+  const Tensor<T>& x = dy_x[1];
+  Tensor<T> dx(x.shape);
+  for_each_window(op, x.shape, a, [&](std::size_t output, const std::vector<std::size_t>& elements, std::int64_t places) {
+    const std::vector<T> slope = slopes(gathered(x, elements), places);
+    for (std::size_t k = 0; k < elements.size(); ++k)
+      dx.values[elements[k]] = dx.values[elements[k]] + slope[k] * dy_x[0].values[output];
+  });
+  return dx;
 }
 
 template <class T>
@@ -72,6 +100,15 @@ struct MaxPool {
       return most;
     })};
   }
+  // 1 for the first of the largest
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return {window_gradient("max_pool2d", in, a, [](const std::vector<T>& seen, std::int64_t) {
+      std::vector<T> slope(seen.size(), T(0));
+      if (!seen.empty()) slope[static_cast<std::size_t>(std::max_element(seen.begin(), seen.end()) - seen.begin())] = T(1);
+      return slope;
+    })};
+  }
 };
 
 struct MeanPool {
@@ -82,6 +119,13 @@ struct MeanPool {
     return {over_windows("mean_pool2d", in[0], a, [&](const std::vector<T>& seen, std::int64_t places) {
       const auto count = padding_counts ? static_cast<double>(places) : static_cast<double>(seen.size());
       return T(sum(seen) / T(count));
+    })};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return {window_gradient("mean_pool2d", in, a, [&](const std::vector<T>& seen, std::int64_t places) {
+      const auto count = a.integer("count_include_pad") != 0 ? static_cast<double>(places) : static_cast<double>(seen.size());
+      return std::vector<T>(seen.size(), T(1 / T(count)));
     })};
   }
 };
@@ -101,6 +145,21 @@ struct MedianPool {
       return lower ? seen[half - 1] : T((seen[half - 1] + seen[half]) / 2);
     })};
   }
+  // 1 for the element in the middle, or one half for each of the two
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return {window_gradient("median_pool2d", in, a, [&](const std::vector<T>& seen, std::int64_t) {
+      std::vector<std::size_t> order(seen.size());
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      std::stable_sort(order.begin(), order.end(), [&](std::size_t s, std::size_t t) { return seen[s] < seen[t]; });
+      const std::size_t n = seen.size(), low = (n - 1) / 2, high = a.text("even") == "lower" ? low : n / 2;
+      std::vector<T> slope(n, T(0));
+      if (n == 0) return slope;
+      slope[order[low]] = slope[order[low]] + T(0.5);
+      slope[order[high]] = slope[order[high]] + T(0.5);
+      return slope;
+    })};
+  }
 };
 
 struct L2Pool {
@@ -112,6 +171,16 @@ struct L2Pool {
       for (const T& v : seen) squares = squares + v * v;
       if (vanishes(squares)) return T(0);  // and gradient 0
       return T(sqrt(squares));
+    })};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return {window_gradient("l2_pool2d", in, a, [](const std::vector<T>& seen, std::int64_t) {
+      T squares(0);
+      for (const T& v : seen) squares = squares + v * v;
+      std::vector<T> slope;
+      for (const T& v : seen) slope.push_back(vanishes(squares) ? T(0) : T(v / sqrt(squares)));
+      return slope;
     })};
   }
 };

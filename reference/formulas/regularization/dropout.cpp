@@ -28,6 +28,10 @@ struct Dropout {
     }
     return {y};
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    return value<T>({in[0], in[2]}, a);  // linear, each element by itself
+  }
 };
 
 // Algorithm 1 on a linear model: for each sample a mask of its own on the nodes x, the gradient of

@@ -24,11 +24,28 @@ T l1(const Tensor<T>& theta, const Attributes& a) {
   return vanishes(total) ? T(0) : T(sqrt(total));
 }
 
+template <class T>
+T sign(const T& x) {
+  return T(x > 0 ? 1 : x < 0 ? -1 : 0);
+}
+
 struct L1Penalty {
   static Shapes shapes(const Shapes&, const Attributes&) { return {Shape{}}; }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     return {Tensor<T>(Shape{}, {T(a.number("lambda")) * l1(in[0], a)})};
+  }
+  // λ sign(θ); printed: λ θ/‖θ‖
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> d(in[1].shape);
+    const T norm = l1(in[1], a);
+    for (std::size_t i = 0; i < d.values.size(); ++i) {
+      const T& theta = in[1].values[i];
+      const T slope = !printed(a) ? sign(theta) : vanishes(norm) ? T(0) : T(theta / norm);
+      d.values[i] = T(a.number("lambda")) * slope * in[0].values[0];
+    }
+    return {d};
   }
 };
 struct L2Penalty {
@@ -54,6 +71,15 @@ struct RegularizedLoss {
     const T omega = a.text("penalty") == "l1" ? absolutes(in[1]) : squares(in[1]);
     return {Tensor<T>(Shape{}, {in[0].values[0] + T(a.number("lambda")) * omega})};
   }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> d(in[2].shape);
+    for (std::size_t i = 0; i < d.values.size(); ++i) {
+      const T& theta = in[2].values[i];
+      d.values[i] = T(a.number("lambda")) * (a.text("penalty") == "l1" ? sign(theta) : T(2 * theta)) * in[0].values[0];
+    }
+    return {in[0], d};
+  }
 };
 struct GeneralizationGap {
   static Shapes shapes(const Shapes& in, const Attributes&) {
@@ -65,6 +91,12 @@ struct GeneralizationGap {
     Tensor<T> gap(in[0].shape);
     for (std::size_t i = 0; i < gap.values.size(); ++i) gap.values[i] = in[0].values[i] - in[1].values[i];
     return {gap};
+  }
+  template <class T>
+  static Tensors<T> gradient(const Tensors<T>& in, const Attributes&) {
+    Tensor<T> d_in(in[0].shape);
+    for (std::size_t i = 0; i < d_in.values.size(); ++i) d_in.values[i] = -in[0].values[i];
+    return {in[0], d_in};
   }
 };
 
