@@ -1,24 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Agreement with NumPy, an implementation of its own: NumPy makes inputs and outputs in double
-precision, writes them as case folders, and `karat judge` finds each result within a few ulps;
-NumPy reads back the exact outputs.  Exit code 77: NumPy is missing, the test is skipped.
+precision, `karat judge` finds each result within a few ulps, and NumPy reads back the exact outputs.
+Skipped by name where NumPy is missing.
 
 Inputs are such that the formula is well conditioned, so that NumPy's own rounding is what is seen.
 """
-import json
-import pathlib
-import subprocess
 import sys
-import tempfile
 
-try:
-    import numpy as np
-except ImportError:
-    print("NumPy is missing (python3-numpy): skipped")
-    sys.exit(77)
+import peer
 
-karat = sys.argv[1]
+np = peer.need("numpy")
 rng = np.random.default_rng(5)
 
 
@@ -73,31 +65,4 @@ def cases():
            {"theta": theta, "g": g, "v": v, "s": s, "s_max": np.zeros(9)}, {"theta": theta - step, "v": v1, "s": s1, "s_max": np.zeros(9)}, 8)
 
 
-def tensor(name, array, file):
-    return {"name": name, "dtype": "f64", "shape": list(array.shape), "file": file}
-
-
-failed = 0
-with tempfile.TemporaryDirectory() as root:
-    for name, op, attributes, inputs, outputs, ulps in cases():
-        folder = pathlib.Path(root) / name
-        folder.mkdir()
-        case = {"name": name, "op": op, "attributes": attributes, "inputs": [], "outputs": []}
-        for key, array in inputs.items():
-            array = np.ascontiguousarray(array)
-            np.save(folder / (key + ".npy"), array)
-            case["inputs"].append(tensor(key, array, key + ".npy"))
-        for key, array in outputs.items():
-            array = np.asarray(array)
-            np.save(folder / (key + ".out.npy"), array)
-            case["outputs"].append(tensor(key, array, key + ".out.npy"))
-        (folder / "case.json").write_text(json.dumps(case))
-        judged = subprocess.run([karat, "judge", str(folder), "--max-ulp", str(ulps)], capture_output=True, text=True)
-        exact = subprocess.run([karat, "eval", str(folder)], capture_output=True, text=True)
-        good = judged.returncode == 0 and exact.returncode == 0
-        for key, array in outputs.items():
-            back = np.load(folder / (key + ".exact.npy")) if exact.returncode == 0 else np.array(np.nan)
-            good = good and back.shape == np.shape(array) and np.allclose(back, array, rtol=1e-13, atol=0)
-        failed += not good
-        print(judged.stdout.splitlines()[0] if judged.stdout else judged.stderr, "" if good else exact.stderr)
-sys.exit(1 if failed else 0)
+peer.compare(np, sys.argv[1], cases())

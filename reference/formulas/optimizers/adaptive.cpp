@@ -56,7 +56,7 @@ struct Rmsprop {
     const T eta(a.number("eta")), gamma(a.number("gamma")), eps(a.number("eps")), mu(a.number("momentum")),
         decay(a.number("weight_decay"));
     const bool centered = a.integer("centered") != 0;
-    Tensor<T> theta(in[0].shape), s(in[0].shape), m = in[3], b(in[0].shape);
+    Tensor<T> theta(in[0].shape), s(in[0].shape), m = in[3], b = in[4];
     for (std::size_t i = 0; i < theta.values.size(); ++i) {
       const T g = in[1].values[i] + decay * in[0].values[i];
       s.values[i] = gamma * in[2].values[i] + (1 - gamma) * g * g;
@@ -65,8 +65,9 @@ struct Rmsprop {
         m.values[i] = gamma * in[3].values[i] + (1 - gamma) * g;
         variance = variance - m.values[i] * m.values[i];
       }
-      b.values[i] = mu * in[4].values[i] + g / root(variance, eps, a);
-      theta.values[i] = in[0].values[i] - eta * b.values[i];
+      const T step = mu * in[4].values[i] + g / root(variance, eps, a);
+      theta.values[i] = in[0].values[i] - eta * step;
+      if (!vanishes(mu)) b.values[i] = step;
     }
     return {theta, s, m, b};
   }
@@ -113,7 +114,7 @@ const Row rmsprop{whole<Rmsprop>({
     .family = "optimizer",
     .formula = "s ← γs + (1−γ)g²;  θ ← θ − η g / (√s + ε)",
     .source = "seed (44)–(46)",
-    .notes = "States s, m (moving mean of g, used and updated if centered) and b (buffer of momentum).",
+    .notes = "States s, m (moving mean of g, used and updated if centered) and b (buffer of momentum, used and updated if momentum > 0).",
     .inputs = {parameter("theta"), parameter("g"), state("s"), {.name = "m", .directed = {0}, .typical = {-0.25, 0.25}, .infinities = false, .differentiable = false}, parameter("b")},
     .outputs = {"theta", "s", "m", "b"},
     .attributes = {eta_row(), fraction_row("gamma", 0.875), epsilon_row(0x1p-20), placement(), flag_row("centered"),
