@@ -103,8 +103,8 @@ bool Narrowing::in_shard(std::size_t index) const {
 double Narrowing::seconds() const { return time.empty() ? 0 : *parse_time(time); }
 
 void LevelFlags::add_to(CLI::App& app) {
-  auto* by_name = app.add_option("--level", level, "How close a result must be: exact, faithful");
-  app.add_option("--max-ulp", max_ulp, "Accept an error of up to N ulp (default 4); a kernel's own claim holds if it is stricter")
+  auto* by_name = app.add_option("--level", level, "How close a result must be: exact, faithful, stable (the default: the derived error budget), permissive");
+  app.add_option("--max-ulp", max_ulp, "Accept an error of up to N ulp instead; a kernel's own claim holds if it is stricter")
       ->type_name("N")
       ->excludes(by_name);
 }
@@ -112,7 +112,7 @@ void LevelFlags::add_to(CLI::App& app) {
 std::optional<properties::Level> LevelFlags::get() const {
   if (!level.empty()) {
     const auto parsed = properties::parse_level(level);
-    if (!parsed) throw UsageError(properties::unknown("level", level, {"exact", "faithful", "max-ulp=4"}));
+    if (!parsed) throw UsageError(properties::unknown("level", level, {"exact", "faithful", "stable", "permissive", "max-ulp=4"}));
     return parsed;
   }
   if (max_ulp == -1) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 namespace karat::properties {
 namespace {
@@ -68,6 +69,34 @@ std::pair<long, long> binades(const Format& f, const Answer& y) {
   return {straddles ? f.e_min : std::min(ea, eb), std::max(ea, eb)};
 }
 
+Enclosure enclosed(long double b) {
+  int exponent = 0;
+  const long double m = std::frexp(b, &exponent);  // rounded up to a double: a bound
+  return ldexp(Enclosure(std::nextafter(static_cast<double>(m), 2.0)), exponent);
+}
+
+// RN(y − B) ≤ got ≤ RN(y + B): what rounds to got lies within B of y.
+std::optional<bool> within_budget(const Format& f, const Budget& budget, Bits got, const Answer& y) {
+  Interval interval = rounds_to(f, got);
+  if (budget.bound > 0) {
+    const Enclosure b = enclosed(budget.bound);
+    if (interval.low) interval.low = *interval.low - b;
+    if (interval.high) interval.high = *interval.high + b;
+  }
+  return lies_in(y, interval);
+}
+
+// A subnormal result, or one beside them: an error up to the smallest normal number, so that a
+// result that was flushed conforms.
+std::optional<bool> among_subnormals(const Format& f, Bits got, const Answer& y) {
+  const Enclosure least(f, f.min_normal()), g = at(f, ordinal(f, got));
+  const Interval near{-ldexp(least, 1), ldexp(least, 1), true}, close{g - least, g + least, true};
+  const auto a = lies_in(y, near), b = lies_in(y, close);
+  if (a && b) return *a && *b;
+  if ((a && !*a) || (b && !*b)) return false;
+  return std::nullopt;
+}
+
 std::optional<bool> within_ulps(const Format& f, double ulps, Bits got, const Answer& y) {
   // An infinite result stands for 2^(e_max+1), and is right for everything beyond.
   const Enclosure g = at(f, ordinal(f, got));
@@ -90,7 +119,7 @@ double ulps_between(const Format& f, Bits got, const Answer& y) {
 }  // namespace
 
 std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact,
-                               bool last) {
+                               bool last, const BudgetOf& budget_of) {
   Judgement j;
   if (is_nan(f, got)) {
     j.kind = Kind::special_value;
@@ -109,6 +138,32 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
     case Level::Rule::max_ulp:
       accepted = within_ulps(f, level.ulps, got, exact);
       break;
+    case Level::Rule::stable:
+    case Level::Rule::permissive: {
+      if (rounded && *rounded) {
+        accepted = true;
+        break;
+      }
+      if (!rounded && !last) return std::nullopt;
+      const Budget budget = budget_of();
+      if (budget.undefined) {
+        j.error = true;
+        return j;
+      }
+      if (exact.value.is_bounded() && !budget.out_of_range)
+        j.budget = ldexp(enclosed(budget.bound), f.fraction_bits() - binades(f, exact).second).midpoint();
+      if (budget.out_of_range) {
+        accepted = true;
+        j.policy = "out_of_range";
+        break;
+      }
+      accepted = within_budget(f, budget, got, exact);
+      if (accepted && !*accepted) {
+        accepted = among_subnormals(f, got, exact);
+        if (accepted && *accepted) j.policy = "subnormal_result";
+      }
+      break;
+    }
   }
   if (!last && (!accepted || !rounded)) return std::nullopt;
   if (!accepted && !exact.value.is_bounded()) {
@@ -177,10 +232,15 @@ std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, c
     }
   }
   if (pending.empty()) return result;
+  const Care care = level.rule == Level::Rule::permissive ? Care{4, true} : Care{};
+  std::unique_ptr<Budgets> budgets;
   decide([&](int bits) -> std::optional<bool> {
     const std::vector<Answer> exact = answers(unit.question);
     std::erase_if(pending, [&](std::size_t i) {
-      const auto j = judge(level, f, got[i], exact[i], bits == precision_cap);
+      const auto j = judge(level, f, got[i], exact[i], bits == precision_cap, [&] {
+        if (!budgets) budgets = std::make_unique<Budgets>(unit.question, care);
+        return budgets->at(i);
+      });
       if (j) result[i] = *j;
       return j.has_value();
     });

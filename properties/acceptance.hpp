@@ -3,10 +3,12 @@
 // value lies in a certain interval around it; the enclosure of the exact value decides that.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "properties/budget.hpp"
 #include "properties/kind.hpp"
 #include "properties/level.hpp"
 #include "reference/exact.hpp"
@@ -20,11 +22,16 @@ struct Judgement {
   bool rounded = false;          // correctly rounded
   Kind kind = Kind::inaccurate;  // if not ok
   double ulps = 0;               // |got − y| / ulp(y); NaN where a class differs
+  double budget = 0;             // in ulps, where a budget was asked
   const char* policy = nullptr;  // accepted under this policy only
 };
 
+using BudgetOf = std::function<Budget()>;
+
 // nullopt: the precision does not decide.  With `last` (the cap) every answer is final.
-std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact, bool last);
+// `budget` is asked where the level goes by it and got is not correctly rounded.
+std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact, bool last,
+                               const BudgetOf& budget = [] { return Budget{.undefined = true}; });
 
 // A result whose right values the row lists.
 Judgement judge_special(const Format& f, Bits got, const Specials& right);

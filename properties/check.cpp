@@ -203,7 +203,8 @@ class Check {
     failure.kind = kind;
     failure.count = seen.count;
     failure.ulp = finding.ulps;
-    failure.allowed = allowed_ulps(verdict_.level);
+    // A budget is charged before the last rounding, which adds half an ulp.
+    failure.allowed = by_budget(verdict_.level) ? finding.budget + 0.5 : allowed_ulps(verdict_.level);
     failure.replay = line_of(c);
     const Format& f = *c.question.format;
     if (seen.low <= seen.high) {
@@ -327,7 +328,7 @@ KernelVerdict check(host::Worker& worker, const std::string& plugin, const host:
     v.reason = "unknown dtype code " + std::to_string(kernel.dtype) +
                "; this version knows 1 f64, 2 f32, 3 f16, 4 bf16";
   else if (!kernel.claim.empty() && !claim)
-    v.reason = "unknown claim '" + kernel.claim + "': expected exact, faithful or max-ulp N";
+    v.reason = "unknown claim '" + kernel.claim + "': expected exact, faithful, stable, permissive or max-ulp N";
   else
     Check(worker, v, kernel, options).run(*op, *f);
   return v;

@@ -12,6 +12,10 @@ std::string to_text(const Level& level) {
       return "exact";
     case Level::Rule::faithful:
       return "faithful";
+    case Level::Rule::stable:
+      return "stable";
+    case Level::Rule::permissive:
+      return "permissive";
     case Level::Rule::max_ulp:
       break;
   }
@@ -23,6 +27,8 @@ std::string to_text(const Level& level) {
 std::optional<Level> parse_level(std::string_view text) {
   if (text == "exact") return Level{Level::Rule::exact, 0};
   if (text == "faithful") return Level{Level::Rule::faithful, 0};
+  if (text == "stable") return Level{Level::Rule::stable, 0};
+  if (text == "permissive") return Level{Level::Rule::permissive, 0};
   constexpr std::string_view prefix = "max-ulp";
   if (!text.starts_with(prefix) || text.size() < prefix.size() + 2) return std::nullopt;
   if (text[prefix.size()] != ' ' && text[prefix.size()] != '=') return std::nullopt;
@@ -36,9 +42,22 @@ std::optional<Level> parse_level(std::string_view text) {
 
 namespace {
 
-// The largest error in ulps that a level lets through: half an ulp, less than one, N.
+// The largest error in ulps that a level lets through: half an ulp, less than one, N.  A budget has
+// no such figure: any limit in ulps counts as stricter.
 double reach(const Level& level) {
-  return level.rule == Level::Rule::exact ? 0.5 : level.rule == Level::Rule::faithful ? 1 : level.ulps;
+  switch (level.rule) {
+    case Level::Rule::exact:
+      return 0.5;
+    case Level::Rule::faithful:
+      return 1;
+    case Level::Rule::max_ulp:
+      return level.ulps;
+    case Level::Rule::stable:
+      return 1e30;
+    case Level::Rule::permissive:
+      break;
+  }
+  return 1e31;
 }
 
 }  // namespace

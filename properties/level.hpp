@@ -12,17 +12,21 @@ struct Level {
   enum class Rule {
     exact,     // the correctly rounded result, bit for bit
     faithful,  // one of the two neighbours of the exact value; the value itself where representable
-    max_ulp    // within `ulps` of the exact value, in units of its last place
-  } rule = Rule::max_ulp;
-  double ulps = 4;
+    stable,      // within the error budget of a careful kernel: the default
+    permissive,  // the same with sequential sums and primitives of 4 ulp
+    max_ulp      // within `ulps` of the exact value, in units of its last place
+  } rule = Rule::stable;
+  double ulps = 0;
 
   bool operator==(const Level&) const = default;
 };
 
-inline constexpr Level default_level{Level::Rule::max_ulp, 4};
+inline constexpr Level default_level{};
+// Judged by the error budget of each input.
+inline bool by_budget(const Level& level) { return level.rule == Level::Rule::stable || level.rule == Level::Rule::permissive; }
 
-std::string to_text(const Level& level);  // "exact", "faithful", "max-ulp 4"
-// "exact", "faithful", "max-ulp 4" or "max-ulp=4"; nullopt if it is none.
+std::string to_text(const Level& level);  // "exact", "faithful", "stable", "permissive", "max-ulp 4"
+// The same, or "max-ulp=4"; nullopt if it is none.
 std::optional<Level> parse_level(std::string_view text);
 // The one that asks for more.
 Level stricter(const Level& a, const Level& b);

@@ -80,7 +80,7 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
     if (j.error)
       trial.error = "element " + std::to_string(i) + " could not be judged: the reference does not decide it";
     else if (!j.ok && written[i])
-      trial.findings.push_back({j.kind, i, {}, j.ulps});
+      trial.findings.push_back({j.kind, i, {}, j.ulps, j.budget});
   }
   trial.output = std::move(run.output);
   return trial;

@@ -17,6 +17,7 @@ struct Finding {
   std::optional<std::size_t> element;  // of the output; none for faults of the whole call
   std::string text;                    // for those
   double ulps = 0;
+  double budget = 0;  // in ulps, where the level goes by it
 };
 
 struct Trial {

@@ -15,6 +15,7 @@
 #include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
+#include "reference/numbers/priced.hpp"
 #include "reference/numbers/real.hpp"
 #include "reference/numbers/symbol.hpp"
 #include "reference/numbers/tape.hpp"
@@ -120,6 +121,8 @@ struct Operator {
   Evaluate<Symbol> symbolic;  // along the branch that the samples take; elementwise, attributes are variables
   Evaluate<Complex<Real>> complex_step;
   Evaluate<Real> closed_form;  // inputs dy…, x…: the gradient as papers print it; tests compare it
+  // The sensible ways to compute it in working precision: what its error budget is made of.
+  std::vector<Evaluate<Priced>> algorithms;
   // Of `whole`: the outputs' shapes; throws Refused if the inputs' do not fit.
   std::function<Shapes(const Shapes& inputs, const Attributes& attributes)> shapes;
   // Of `whole`, or null: throws Refused for values that the operator does not take (a target

@@ -13,12 +13,16 @@
 //                                                     (along an axis: gradient(dy, x…))
 //
 // (along an axis: of Values, returning one a slot).  Default: NaN in, NaN out; no bounds.
+//
+// elementwise<F, A…>(row): A are the accepted algorithms, the sensible ways to compute F in working
+// precision, each a struct with `value` alone.  None given: the formula as it stands.
 #pragma once
 
 #include <array>
 #include <cmath>
 #include <concepts>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "reference/numbers/functions.hpp"
@@ -163,7 +167,7 @@ auto slice_function() {
 }  // namespace rows_detail
 
 // Fills in the evaluations of a row whose outputs depend on one element of each input.
-template <class F>
+template <class F, class... Algorithms>
 Operator elementwise(Operator op) {
   using namespace rows_detail;
   op.independence = Independence::elementwise;
@@ -176,6 +180,10 @@ Operator elementwise(Operator op) {
     op.symbolic = elementwise_over<F, Symbol>(op.attributes);
     op.complex_step = elementwise_over<F, Complex<Real>>(op.attributes);
   }
+  if constexpr (sizeof...(Algorithms) > 0)
+    op.algorithms = {elementwise_over<Algorithms, Priced>(op.attributes)...};
+  else
+    op.algorithms = {elementwise_over<F, Priced>(op.attributes)};
   constexpr std::size_t n = arity<F, Real>();
   if constexpr (has_slope<F, Real>(std::make_index_sequence<n>{}))
     op.closed_form = [rows = op.attributes](const Tensors<Real>& inputs, const Attributes& attributes) {
@@ -210,15 +218,16 @@ Operator elementwise(Operator op) {
 }
 
 // Fills in the evaluations of a row that works on slices along attribute `axis`.
-template <class F>
+template <class F, class... Algorithms>
 Operator along_axis(Operator op) {
   using namespace rows_detail;
   op.independence = Independence::along_axis;
-  const auto over = []<class T>(T) {
+  const auto over_of = []<class G, class T>(std::type_identity<G>, T) -> Evaluate<T> {
     return [](const Tensors<T>& inputs, const Attributes& attributes) {
-      return Tensors<T>{over_slices<T>(inputs, attributes, slice_function<F, T>())};
+      return Tensors<T>{over_slices<T>(inputs, attributes, slice_function<G, T>())};
     };
   };
+  const auto over = [&]<class T>(T zero) { return over_of(std::type_identity<F>(), zero); };
   op.real = over(Real());
   op.enclose = over(Enclosure());
   if constexpr (!is_backward<F>) {
@@ -228,6 +237,10 @@ Operator along_axis(Operator op) {
     op.symbolic = over(Symbol());
     op.complex_step = over(Complex<Real>());
   }
+  if constexpr (sizeof...(Algorithms) > 0)
+    op.algorithms = {over_of(std::type_identity<Algorithms>(), Priced())...};
+  else
+    op.algorithms = {over(Priced())};
   if constexpr (requires(const Values<Real>& v) { F::gradient(v, v); })
     op.closed_form = [](const Tensors<Real>& inputs, const Attributes& attributes) {
       return Tensors<Real>{over_slices<Real>(inputs, attributes, [](const Values<Real>& dy, const Values<Real>& x) { return F::gradient(dy, x); })};

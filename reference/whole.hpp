@@ -12,6 +12,9 @@
 //   static Tensors<T> gradient(const Tensors<T>& dy_in, const Attributes& a);
 //       the closed form, as papers print it: a claim that tests compare with the tape, never the reference
 //
+// whole<F, A…>(row) and backward_of<F, A…>(forward): A are the accepted algorithms, each a struct with
+// `value` alone.  None given: the formula, or the closed form of the gradient.
+//
 // `value` and `gradient` are called with shapes that `shapes` accepted.  Backward rows follow
 // from the forward formula by the tape: backward_of<F>(forward).
 #pragma once
@@ -116,7 +119,7 @@ Operator backward_row(const Operator& forward);
 }  // namespace whole_detail
 
 // Fills in the evaluations of a row.
-template <class F>
+template <class F, class... Algorithms>
 Operator whole(Operator op) {
   using namespace whole_detail;
   op.independence = Independence::whole;
@@ -124,6 +127,10 @@ Operator whole(Operator op) {
   if constexpr (requires { &F::refuse; }) op.refuse = F::refuse;
   op.real = value_of<F, Real>();
   op.enclose = value_of<F, Enclosure>();
+  if constexpr (sizeof...(Algorithms) > 0)
+    op.algorithms = {value_of<Algorithms, Priced>()...};
+  else
+    op.algorithms = {value_of<F, Priced>()};
   bool any = false;
   for (const InputRow& row : op.inputs) any = any || row.differentiable;
   if (any) {
@@ -140,7 +147,7 @@ Operator whole(Operator op) {
 
 // The row NAME_backward: inputs dy (one an output, named d<output>) and the forward's own,
 // outputs d<input> for each differentiable input; examples from the forward's.
-template <class F>
+template <class F, class... Algorithms>
 Operator backward_of(const Operator& forward) {
   using namespace whole_detail;
   Operator op = backward_row(forward);
@@ -148,6 +155,10 @@ Operator backward_of(const Operator& forward) {
   for (const InputRow& row : forward.inputs) differentiable.push_back(row.differentiable);
   op.real = gradient_of<F, Real>(forward.outputs.size(), differentiable);
   op.enclose = gradient_of<F, Enclosure>(forward.outputs.size(), differentiable);
+  if constexpr (sizeof...(Algorithms) > 0)
+    op.algorithms = {value_of<Algorithms, Priced>()...};
+  else
+    op.algorithms = {[](const Tensors<Priced>& in, const Attributes& a) { return F::template gradient<Priced>(in, a); }};
   return op;
 }
 

@@ -130,6 +130,7 @@ double boundary(const std::string& level) {
 }
 
 std::string allowed_text(const std::string& level, double allowed) {
+  if (level == "stable" || level == "permissive") return fmt::format("budget {:.3g}", allowed);
   return fmt::format("allowed {} {}", level == "faithful" ? "<" : "≤",
                      std::isfinite(allowed) ? fmt::format("{:.6g}", allowed) : figure(allowed));
 }

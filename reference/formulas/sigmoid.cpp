@@ -28,6 +28,30 @@ struct Sigmoid {
   static Bounds derivative_bounds(const Enclosure&) { return {.above = 0, .below = 1}; }
 };
 
+// e^x is never large where it stands below.
+struct StableSigmoid {
+  template <class T>
+  static T value(const T& x) {
+    if (x >= 0) return 1 / (1 + exp(-x));
+    const T e = exp(x);
+    return e / (1 + e);
+  }
+};
+// σ'(x) = σ(x) σ(−x), and the same from e^(−|x|).
+struct ProductOfSigmoids {
+  template <class T>
+  static T value(const T& dy, const T& x) {
+    return dy * (StableSigmoid::value(x) * StableSigmoid::value(T(-x)));
+  }
+};
+struct OneExponential {
+  template <class T>
+  static T value(const T& dy, const T& x) {
+    const T e = exp(-abs(x)), s = 1 + e;
+    return dy * (e / (s * s));
+  }
+};
+
 // σ' = σ(1 − σ), a function of the output y that the kernel is given.
 struct FromOutput {
   template <class T>
@@ -40,7 +64,7 @@ struct FromOutput {
   }
 };
 
-const Row forward{elementwise<Sigmoid>({
+const Row forward{elementwise<Sigmoid, StableSigmoid>({
     .name = "sigmoid",
     .family = "activation",
     .formula = "σ(x) = 1 / (1 + e^(−x))",
@@ -52,7 +76,7 @@ const Row forward{elementwise<Sigmoid>({
     .outputs = {"y"},
 })};
 
-const Row backward{elementwise<Backward<Sigmoid>>({
+const Row backward{elementwise<Backward<Sigmoid>, ProductOfSigmoids, OneExponential>({
     .name = "sigmoid_backward",
     .family = "activation",
     .formula = "dx = dy · σ'(x)",

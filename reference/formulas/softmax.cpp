@@ -173,6 +173,68 @@ struct LogSoftmaxFromOutput {
   }
 };
 
+// The accepted algorithms: the largest element is taken away first.
+template <class T>
+T largest(const Values<T>& x) {
+  T m = x[0];
+  for (const T& v : x) m = max(v, m);
+  return m;
+}
+template <class T>
+Values<T> exponentials(const Values<T>& x) {
+  const T m = largest(x);
+  Values<T> e;
+  for (const T& v : x) e.push_back(exp(v - m));
+  return e;
+}
+struct StableSoftmax {
+  template <class T>
+  static Values<T> value(const Values<T>& x) {
+    Values<T> s = exponentials(x);
+    const T total = sum(s);
+    for (T& v : s) v = v / total;
+    return s;
+  }
+};
+struct StableLogSoftmax {
+  template <class T>
+  static Values<T> value(const Values<T>& x) {
+    const T m = largest(x), log_total = log(sum(exponentials(x)));
+    Values<T> y;
+    for (const T& v : x) y.push_back((v - m) - log_total);
+    return y;
+  }
+};
+// y dy − y Σ y dy
+struct DistributedFromOutput {
+  template <class T>
+  static Values<T> value(const Values<T>& dy, const Values<T>& y) {
+    Values<T> products;
+    for (std::size_t j = 0; j < y.size(); ++j) products.push_back(dy[j] * y[j]);
+    const T total = sum(products);
+    Values<T> dx;
+    for (std::size_t i = 0; i < y.size(); ++i) dx.push_back(products[i] - y[i] * total);
+    return dx;
+  }
+};
+template <class FromOutput, class Output>
+struct ByOutput {
+  template <class T>
+  static Values<T> value(const Values<T>& dy, const Values<T>& x) {
+    return FromOutput::value(dy, Output::value(x));
+  }
+};
+struct LogSoftmaxBackward {
+  template <class T>
+  static Values<T> value(const Values<T>& dy, const Values<T>& x) {
+    const Values<T> s = StableSoftmax::value(x);
+    const T total = sum(dy);
+    Values<T> dx;
+    for (std::size_t i = 0; i < s.size(); ++i) dx.push_back(dy[i] - s[i] * total);
+    return dx;
+  }
+};
+
 AttributeRow axis_row() {
   return {.kind = AttributeRow::Kind::integer,
           .name = "axis",
@@ -189,7 +251,7 @@ InputRow logits(bool infinities) {
           .infinities = infinities};
 }
 
-const Row softmax{along_axis<Softmax>({
+const Row softmax{along_axis<Softmax, StableSoftmax>({
     .name = "softmax",
     .family = "activation",
     .formula = "s_i = e^(x_i) / Σ_j e^(x_j)",
@@ -200,7 +262,7 @@ const Row softmax{along_axis<Softmax>({
     .attributes = {axis_row()},
 })};
 
-const Row softmax_backward{along_axis<BackwardAlongAxis<Softmax>>({
+const Row softmax_backward{along_axis<BackwardAlongAxis<Softmax>, ByOutput<SoftmaxFromOutput, StableSoftmax>, ByOutput<DistributedFromOutput, StableSoftmax>>({
     .name = "softmax_backward",
     .family = "activation",
     .formula = "dx_i = Σ_j dy_j ∂s_j/∂x_i = s_i (dy_i − Σ_j dy_j s_j)",
@@ -211,7 +273,7 @@ const Row softmax_backward{along_axis<BackwardAlongAxis<Softmax>>({
     .attributes = {axis_row()},
 })};
 
-const Row softmax_from_output{along_axis<SoftmaxFromOutput>({
+const Row softmax_from_output{along_axis<SoftmaxFromOutput, SoftmaxFromOutput, DistributedFromOutput>({
     .name = "softmax_backward_from_output",
     .family = "activation",
     .formula = "dx_i = y_i (dy_i − Σ_j dy_j y_j)",
@@ -222,7 +284,7 @@ const Row softmax_from_output{along_axis<SoftmaxFromOutput>({
     .attributes = {axis_row()},
 })};
 
-const Row log_softmax{along_axis<LogSoftmax>({
+const Row log_softmax{along_axis<LogSoftmax, StableLogSoftmax>({
     .name = "log_softmax",
     .family = "activation",
     .formula = "log s_i, s_i = e^(x_i) / Σ_j e^(x_j)",
@@ -234,7 +296,7 @@ const Row log_softmax{along_axis<LogSoftmax>({
     .attributes = {axis_row()},
 })};
 
-const Row log_softmax_backward{along_axis<BackwardAlongAxis<LogSoftmax>>({
+const Row log_softmax_backward{along_axis<BackwardAlongAxis<LogSoftmax>, LogSoftmaxBackward, ByOutput<LogSoftmaxFromOutput, StableLogSoftmax>>({
     .name = "log_softmax_backward",
     .family = "activation",
     .formula = "dx_i = dy_i − s_i Σ_j dy_j",

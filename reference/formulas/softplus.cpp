@@ -41,6 +41,25 @@ struct Softplus {
   }
 };
 
+// max(βx, 0) + log1p(e^(−|βx|)), over β
+struct StableSoftplus {
+  template <class T>
+  static T value(const T& x, const T& beta, const T& threshold) {
+    const T t = beta * x;
+    if (t > threshold) return x;
+    return (max(t, T(0)) + log1p(exp(-abs(t)))) / beta;
+  }
+};
+struct StableBackward {
+  template <class T>
+  static T value(const T& dy, const T& x, const T& beta, const T& threshold) {
+    const T t = beta * x;
+    if (t > threshold) return dy;
+    const T e = exp(-abs(t));
+    return dy * (t >= 0 ? T(1 / (1 + e)) : T(e / (1 + e)));
+  }
+};
+
 std::vector<AttributeRow> attribute_rows() {
   return {{.name = "beta",
            .standard = 1,
@@ -54,7 +73,7 @@ std::vector<AttributeRow> attribute_rows() {
            .valid = [](double threshold) { return !std::isnan(threshold); }}};
 }
 
-const Row forward{elementwise<Softplus>({
+const Row forward{elementwise<Softplus, StableSoftplus>({
     .name = "softplus",
     .family = "activation",
     .formula = "softplus(x) = log(1 + e^(βx)) / β",
@@ -68,7 +87,7 @@ const Row forward{elementwise<Softplus>({
     .attributes = attribute_rows(),
 })};
 
-const Row backward{elementwise<Backward<Softplus>>({
+const Row backward{elementwise<Backward<Softplus>, StableBackward>({
     .name = "softplus_backward",
     .family = "activation",
     .formula = "dx = dy · σ(βx)",

@@ -36,6 +36,23 @@ struct Tanh {
   }
 };
 
+// −t/(2 + t) with t = e^(−2|x|) − 1, and the sign of x.
+struct StableTanh {
+  template <class T>
+  static T value(const T& x) {
+    const T t = expm1(-2 * abs(x)), y = t / (2 + t);
+    return x >= 0 ? T(-y) : y;
+  }
+};
+// tanh' = sech² = 4e/(1 + e)², e = e^(−2|x|)
+struct SechSquared {
+  template <class T>
+  static T value(const T& dy, const T& x) {
+    const T e = exp(-2 * abs(x)), s = 1 + e;
+    return dy * (4 * e / (s * s));
+  }
+};
+
 struct FromOutput {
   template <class T>
   static T value(const T& dy, const T& y) {
@@ -47,7 +64,20 @@ struct FromOutput {
   }
 };
 
-const Row forward{elementwise<Tanh>({
+struct ProductForm {
+  template <class T>
+  static T value(const T& dy, const T& y) {
+    return dy * ((1 - y) * (1 + y));
+  }
+};
+struct DifferenceForm {
+  template <class T>
+  static T value(const T& dy, const T& y) {
+    return dy - dy * (y * y);
+  }
+};
+
+const Row forward{elementwise<Tanh, StableTanh>({
     .name = "tanh",
     .family = "activation",
     .formula = "tanh(x) = (e^x − e^(−x)) / (e^x + e^(−x))",
@@ -60,7 +90,7 @@ const Row forward{elementwise<Tanh>({
     .outputs = {"y"},
 })};
 
-const Row backward{elementwise<Backward<Tanh>>({
+const Row backward{elementwise<Backward<Tanh>, SechSquared>({
     .name = "tanh_backward",
     .family = "activation",
     .formula = "dx = dy · tanh'(x)",
@@ -71,7 +101,7 @@ const Row backward{elementwise<Backward<Tanh>>({
     .outputs = {"dx"},
 })};
 
-const Row from_output{elementwise<FromOutput>({
+const Row from_output{elementwise<FromOutput, FromOutput, ProductForm, DifferenceForm>({
     .name = "tanh_backward_from_output",
     .family = "activation",
     .formula = "dx = dy (1 − y²)",

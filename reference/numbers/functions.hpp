@@ -9,6 +9,7 @@
 #include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
+#include "reference/numbers/priced.hpp"
 #include "reference/numbers/real.hpp"
 #include "reference/numbers/symbol.hpp"
 #include "reference/numbers/tape.hpp"
@@ -69,6 +70,26 @@ T sum(const std::vector<T>& terms) {
   for (const T& term : terms) total = total + term;
   return total;
 }
+
+// A sum that grows term by term.  What it costs does not depend on their order.
+template <class T>
+class Sum {
+ public:
+  void add(const T& term) { total_ = total_ + term; }
+  T total() const { return total_; }
+
+ private:
+  T total_{0};
+};
+template <>
+class Sum<Priced> {
+ public:
+  void add(const Priced& term) { terms_.push_back(term); }
+  Priced total() const { return sum(terms_); }
+
+ private:
+  std::vector<Priced> terms_;
+};
 
 // x^n by multiplication, n ≥ 0.
 template <class T>

@@ -11,10 +11,6 @@ template <class T>
 const T* at(const Tensor<T>& x, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
   return &x.values[static_cast<std::size_t>(((a * x.shape[1] + b) * x.shape[2] + c) * x.shape[3] + d)];
 }
-template <class T>
-T* at(Tensor<T>& x, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
-  return const_cast<T*>(at(std::as_const(x), a, b, c, d));
-}
 
 std::int64_t groups_of(const char* op, const Attributes& a, std::int64_t channels, const char* what) {
   const std::int64_t groups = a.integer("groups");
@@ -43,43 +39,62 @@ void for_each_tap(const Shape& x, const Shape& w, const Shape& y, const Windows&
 }
 
 // A convolution is the sum of y x w over the taps; each of the three is linear in the other two.
+// Sums of one tensor, element by element.
 template <class T>
-void add_to_y(Tensor<T>& y, const Tensor<T>& x, const Tensor<T>& w, const Windows& windows, std::int64_t groups) {
-  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-    *at(y, n, m, oh, ow) = *at(y, n, m, oh, ow) + *at(x, n, channel, ih, iw) * *at(w, m, c, kh, kw);
+class Sums {
+ public:
+  explicit Sums(Shape shape) : shape_(std::move(shape)), sums_(static_cast<std::size_t>(element_count(shape_))) {}
+  Sum<T>& at(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) {
+    return sums_[static_cast<std::size_t>(((a * shape_[1] + b) * shape_[2] + c) * shape_[3] + d)];
+  }
+  // Σ, and of a channel its bias.
+  Tensor<T> total(const Tensor<T>* bias = nullptr) {
+    Tensor<T> tensor(shape_);
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      if (bias && !absent(*bias)) sums_[i].add(bias->values[i / static_cast<std::size_t>(shape_[2] * shape_[3]) % static_cast<std::size_t>(shape_[1])]);
+      tensor.values[i] = sums_[i].total();
+    }
+    return tensor;
+  }
+
+ private:
+  Shape shape_;
+  std::vector<Sum<T>> sums_;
+};
+template <class T>
+Tensor<T> sum_to_y(Shape shape, const Tensor<T>& x, const Tensor<T>& w, const Windows& windows, std::int64_t groups, const Tensor<T>* bias = nullptr) {
+  Sums<T> y(shape);
+  for_each_tap(x.shape, w.shape, shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    y.at(n, m, oh, ow).add(*at(x, n, channel, ih, iw) * *at(w, m, c, kh, kw));
   });
+  return y.total(bias);
 }
 template <class T>
-void add_to_x(Tensor<T>& x, const Tensor<T>& y, const Tensor<T>& w, const Windows& windows, std::int64_t groups) {
-  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-    *at(x, n, channel, ih, iw) = *at(x, n, channel, ih, iw) + *at(y, n, m, oh, ow) * *at(w, m, c, kh, kw);
+Tensor<T> sum_to_x(Shape shape, const Tensor<T>& y, const Tensor<T>& w, const Windows& windows, std::int64_t groups, const Tensor<T>* bias = nullptr) {
+  Sums<T> x(shape);
+  for_each_tap(shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    x.at(n, channel, ih, iw).add(*at(y, n, m, oh, ow) * *at(w, m, c, kh, kw));
   });
+  return x.total(bias);
 }
 template <class T>
-void add_to_w(Tensor<T>& w, const Tensor<T>& x, const Tensor<T>& y, const Windows& windows, std::int64_t groups) {
-  for_each_tap(x.shape, w.shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
-    *at(w, m, c, kh, kw) = *at(w, m, c, kh, kw) + *at(y, n, m, oh, ow) * *at(x, n, channel, ih, iw);
+Tensor<T> sum_to_w(Shape shape, const Tensor<T>& x, const Tensor<T>& y, const Windows& windows, std::int64_t groups) {
+  Sums<T> w(shape);
+  for_each_tap(x.shape, shape, y.shape, windows, groups, [&](auto n, auto m, auto oh, auto ow, auto channel, auto ih, auto iw, auto c, auto kh, auto kw) {
+    w.at(m, c, kh, kw).add(*at(y, n, m, oh, ow) * *at(x, n, channel, ih, iw));
   });
+  return w.total();
 }
 // Of dy: one sum a channel; nothing for an absent bias.
 template <class T>
 Tensor<T> bias_gradient(const Tensor<T>& dy, const Tensor<T>& b) {
   Tensor<T> db(b.shape);
+  std::vector<Sum<T>> sums(db.values.size());
   if (absent(b)) return db;
-  for (std::size_t i = 0; i < dy.values.size(); ++i) {
-    const auto m = i / static_cast<std::size_t>(dy.shape[2] * dy.shape[3]) % static_cast<std::size_t>(dy.shape[1]);
-    db.values[m] = db.values[m] + dy.values[i];
-  }
+  for (std::size_t i = 0; i < dy.values.size(); ++i)
+    sums[i / static_cast<std::size_t>(dy.shape[2] * dy.shape[3]) % static_cast<std::size_t>(dy.shape[1])].add(dy.values[i]);
+  for (std::size_t m = 0; m < sums.size(); ++m) db.values[m] = sums[m].total();
   return db;
-}
-// Of shape `y`, each channel its bias, or 0.
-template <class T>
-Tensor<T> biased(const Shape& shape, const Tensor<T>& b) {
-  Tensor<T> y(shape);
-  if (absent(b)) return y;
-  for (std::size_t i = 0; i < y.values.size(); ++i)
-    y.values[i] = b.values[i / static_cast<std::size_t>(shape[2] * shape[3]) % static_cast<std::size_t>(shape[1])];
-  return y;
 }
 
 // y[n,m,p] = b[m] + Σ_{c,k} x[n,c,S·p + D·k − P] w[m,c,k]
@@ -97,18 +112,14 @@ struct Conv2d {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
-    Tensor<T> y = biased(shapes({x.shape, w.shape, b.shape}, a)[0], b);
-    add_to_y(y, x, w, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"));
-    return {y};
+    return {sum_to_y(shapes({x.shape, w.shape, b.shape}, a)[0], x, w, windows("conv2d", a, w.shape[2], w.shape[3]), a.integer("groups"), &b)};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, x, w, b] = std::tie(in[0], in[1], in[2], in[3]);
     const Windows sides = windows("conv2d", a, w.shape[2], w.shape[3]);
-    Tensor<T> dx(x.shape), dw(w.shape);
-    add_to_x(dx, dy, w, sides, a.integer("groups"));
-    add_to_w(dw, x, dy, sides, a.integer("groups"));
-    return {dx, dw, bias_gradient(dy, b)};
+    const std::int64_t groups = a.integer("groups");
+    return {sum_to_x(x.shape, dy, w, sides, groups), sum_to_w(w.shape, x, dy, sides, groups), bias_gradient(dy, b)};
   }
 };
 
@@ -130,18 +141,13 @@ struct BackwardData {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, w] = std::tie(in[0], in[1]);
-    Tensor<T> dx(shapes({dy.shape, w.shape}, a)[0]);
-    add_to_x(dx, dy, w, windows("conv2d_backward_data", a, w.shape[2], w.shape[3]), a.integer("groups"));
-    return {dx};
+    return {sum_to_x(shapes({dy.shape, w.shape}, a)[0], dy, w, windows("conv2d_backward_data", a, w.shape[2], w.shape[3]), a.integer("groups"))};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const auto& [d, dy, w] = std::tie(in[0], in[1], in[2]);
     const Windows sides = windows("conv2d_backward_data", a, w.shape[2], w.shape[3]);
-    Tensor<T> by_dy(dy.shape), by_w(w.shape);
-    add_to_y(by_dy, d, w, sides, a.integer("groups"));
-    add_to_w(by_w, d, dy, sides, a.integer("groups"));
-    return {by_dy, by_w};
+    return {sum_to_y(dy.shape, d, w, sides, a.integer("groups")), sum_to_w(w.shape, d, dy, sides, a.integer("groups"))};
   }
 };
 
@@ -162,18 +168,14 @@ struct BackwardWeights {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, x] = std::tie(in[0], in[1]);
-    Tensor<T> dw(shapes({dy.shape, x.shape}, a)[0]);
-    add_to_w(dw, x, dy, windows("conv2d_backward_weights", a, dw.shape[2], dw.shape[3]), a.integer("groups"));
-    return {dw};
+    const Shape w = shapes({dy.shape, x.shape}, a)[0];
+    return {sum_to_w(w, x, dy, windows("conv2d_backward_weights", a, w[2], w[3]), a.integer("groups"))};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const auto& [d, dy, x] = std::tie(in[0], in[1], in[2]);
     const Windows sides = windows("conv2d_backward_weights", a, d.shape[2], d.shape[3]);
-    Tensor<T> by_dy(dy.shape), by_x(x.shape);
-    add_to_y(by_dy, x, d, sides, a.integer("groups"));
-    add_to_x(by_x, dy, d, sides, a.integer("groups"));
-    return {by_dy, by_x};
+    return {sum_to_y(dy.shape, x, d, sides, a.integer("groups")), sum_to_x(x.shape, dy, d, sides, a.integer("groups"))};
   }
 };
 
@@ -194,19 +196,15 @@ struct ConvTranspose2d {
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& [x, w, b] = std::tie(in[0], in[1], in[2]);
-    Tensor<T> y = biased(shapes({x.shape, w.shape, b.shape}, a)[0], b);
     // The convolution that maps y to x has the same taps.
-    add_to_x(y, x, w, windows("conv_transpose2d", a, w.shape[2], w.shape[3]), a.integer("groups"));
-    return {y};
+    return {sum_to_x(shapes({x.shape, w.shape, b.shape}, a)[0], x, w, windows("conv_transpose2d", a, w.shape[2], w.shape[3]), a.integer("groups"), &b)};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     const auto& [dy, x, w, b] = std::tie(in[0], in[1], in[2], in[3]);
     const Windows sides = windows("conv_transpose2d", a, w.shape[2], w.shape[3]);
-    Tensor<T> dx(x.shape), dw(w.shape);
-    add_to_y(dx, dy, w, sides, a.integer("groups"));
-    add_to_w(dw, dy, x, sides, a.integer("groups"));
-    return {dx, dw, bias_gradient(dy, b)};
+    const std::int64_t groups = a.integer("groups");
+    return {sum_to_y(x.shape, dy, w, sides, groups), sum_to_w(w.shape, dy, x, sides, groups), bias_gradient(dy, b)};
   }
 };
 

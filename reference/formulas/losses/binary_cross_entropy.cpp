@@ -50,6 +50,21 @@ struct BinaryCrossEntropy {
   }
 };
 
+// log(1 − p) as log1p(−p).
+struct StableProbabilities {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const T clamp(a.number("log_clamp"));
+    Tensor<T> loss(in[0].shape);
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const T &t = in[0].values[i], &p = in[1].values[i];
+      const auto weighted = [&](const T& weight, const T& logarithm) { return vanishes(weight) ? T(0) : T(weight * max(clamp, logarithm)); };
+      loss.values[i] = -weighted(t, log(p)) - weighted(T(1 - t), log1p(-p));
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+
 struct WithLogits {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
     expect_shape("binary_cross_entropy_with_logits", "x", in[0], in[1]);
@@ -76,11 +91,49 @@ struct WithLogits {
   }
 };
 
+template <class T>
+T softplus_of(const T& x) {
+  return max(x, T(0)) + log1p(exp(-abs(x)));
+}
+struct BySoftplus {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    for (std::size_t i = 0; i < loss.values.size(); ++i)
+      loss.values[i] = (1 - in[0].values[i]) * in[1].values[i] + softplus_of(T(-in[1].values[i]));
+    return {reduce(std::move(loss), a)};
+  }
+};
+struct ByMaximum {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const T &t = in[0].values[i], &x = in[1].values[i];
+      loss.values[i] = max(x, T(0)) - x * t + log1p(exp(-abs(x)));
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+struct StableGradient {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> dx(in[2].shape);
+    const std::size_t n = dx.values.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const T& x = in[2].values[i];
+      const T e = exp(-abs(x)), sigmoid = x >= 0 ? T(1 / (1 + e)) : T(e / (1 + e));
+      dx.values[i] = (sigmoid - in[1].values[i]) * dy_of_term(in[0], i, n, a);
+    }
+    return {dx};
+  }
+};
+
 InputRow target() {
   return {.name = "t", .directed = {0, 1}, .typical = {0.05, 0.95}, .domain = {0, 1}, .infinities = false, .differentiable = false};
 }
 
-const Operator from_probabilities = whole<BinaryCrossEntropy>({
+const Operator from_probabilities = whole<BinaryCrossEntropy, StableProbabilities>({
     .name = "binary_cross_entropy",
     .family = "loss",
     .formula = "L = −t log p − (1 − t) log(1 − p)",
@@ -103,7 +156,7 @@ const Operator from_probabilities = whole<BinaryCrossEntropy>({
 const Row forward{from_probabilities};
 const Row backward{backward_of<BinaryCrossEntropy>(from_probabilities)};
 
-const Operator from_logits = whole<WithLogits>({
+const Operator from_logits = whole<WithLogits, BySoftplus, ByMaximum>({
     .name = "binary_cross_entropy_with_logits",
     .family = "loss",
     .formula = "L = −t log σ(x) − (1 − t) log(1 − σ(x))",
@@ -120,7 +173,7 @@ const Operator from_logits = whole<WithLogits>({
                  {.shapes = {{4}, {4}}, .attributes = {{"reduction", "none"}}}},
 });
 const Row forward_logits{from_logits};
-const Row backward_logits{backward_of<WithLogits>(from_logits)};
+const Row backward_logits{backward_of<WithLogits, StableGradient>(from_logits)};
 
 }  // namespace
 }  // namespace karat

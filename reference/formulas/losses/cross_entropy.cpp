@@ -24,9 +24,11 @@ struct CrossEntropy {
     const auto& p = in[1].values;
     const auto classes = static_cast<std::size_t>(in[0].shape.back());
     Tensor<T> loss(terms(in[0].shape));
-    for (std::size_t n = 0; n < loss.values.size(); ++n)
-      for (std::size_t c = n * classes; c < (n + 1) * classes; ++c)
-        loss.values[n] = loss.values[n] - xlogy(t[c], p[c]);
+    for (std::size_t n = 0; n < loss.values.size(); ++n) {
+      Sum<T> row;
+      for (std::size_t c = n * classes; c < (n + 1) * classes; ++c) row.add(-xlogy(t[c], p[c]));
+      loss.values[n] = row.total();
+    }
     return {reduce(std::move(loss), a)};
   }
   template <class T>

@@ -101,6 +101,86 @@ struct WithLogits {
   }
 };
 
+// The accepted algorithms.  From probabilities: q = 1 − p_t, log p_t by log or log1p.
+struct StableProbabilities {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    const T gamma(a.number("gamma"));
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const bool positive = to_index(in[0].values[i]) == 1;
+      const T& p = in[1].values[i];
+      const T focus = pow(positive ? T(1 - p) : p, gamma);
+      const T alpha = a.number("alpha") < 0 ? T(1) : positive ? T(a.number("alpha")) : 1 - T(a.number("alpha"));
+      loss.values[i] = vanishes(focus) ? T(0) : T(alpha * (-(focus * (positive ? log(p) : log1p(-p)))));
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+// log p = −softplus(−z), q^γ = e^(−γ softplus(z)) or σ(−z)^γ.
+template <class T>
+T softplus_of(const T& x) {
+  return max(x, T(0)) + log1p(exp(-abs(x)));
+}
+template <class T>
+T sigmoid_of(const T& x) {
+  const T e = exp(-abs(x));
+  return x >= 0 ? T(1 / (1 + e)) : T(e / (1 + e));
+}
+template <bool BySoftplus>
+struct StableLogits {
+  template <class T>
+  static T focus(const T& z, const T& gamma) {
+    if (vanishes(gamma)) return T(1);
+    return BySoftplus ? T(exp(-(gamma * softplus_of(z)))) : T(pow(sigmoid_of(T(-z)), gamma));
+  }
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    Tensor<T> loss(in[0].shape);
+    const T gamma(a.number("gamma"));
+    for (std::size_t i = 0; i < loss.values.size(); ++i) {
+      const bool positive = to_index(in[0].values[i]) == 1;
+      const T z = positive ? in[1].values[i] : -in[1].values[i];
+      const T alpha = a.number("alpha") < 0 ? T(1) : positive ? T(a.number("alpha")) : 1 - T(a.number("alpha"));
+      loss.values[i] = alpha * (focus(z, gamma) * softplus_of(T(-z)));
+    }
+    return {reduce(std::move(loss), a)};
+  }
+};
+template <bool BySoftplus>
+struct StableLogitsGradient {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const T gamma(a.number("gamma"));
+    Tensor<T> dx(in[2].shape);
+    for (std::size_t i = 0; i < dx.values.size(); ++i) {
+      const bool positive = to_index(in[1].values[i]) == 1;
+      const T z = positive ? in[2].values[i] : T(-in[2].values[i]);
+      const T slope = -(gamma * sigmoid_of(z) * softplus_of(T(-z))) - sigmoid_of(T(-z));
+      const T d = StableLogits<BySoftplus>::focus(z, gamma) * slope * factor(in, i, a);
+      dx.values[i] = positive ? d : T(-d);
+    }
+    return {dx};
+  }
+};
+struct StableProbabilitiesGradient {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const T gamma(a.number("gamma"));
+    Tensor<T> dp(in[2].shape);
+    for (std::size_t i = 0; i < dp.values.size(); ++i) {
+      const bool positive = to_index(in[1].values[i]) == 1;
+      const T& given = in[2].values[i];
+      const T p = positive ? given : T(1 - given), q = positive ? T(1 - given) : given;
+      if (vanishes(pow(q, gamma))) continue;
+      const T logarithm = positive ? log(given) : log1p(-given);
+      const T d = (gamma * pow(q, T(gamma - 1)) * logarithm - pow(q, gamma) / p) * factor(in, i, a);
+      dp.values[i] = positive ? d : T(-d);
+    }
+    return {dp};
+  }
+};
+
 InputRow labels() { return {.name = "t", .domain = {0, 1}, .index = true, .differentiable = false}; }
 std::vector<AttributeRow> attribute_rows() {
   return {{.name = "gamma", .standard = 2, .domain = "γ ≥ 0", .directed = {2, 0, 0.5, 5},
@@ -120,7 +200,7 @@ const Catalogue catalogue{.variants = "alpha = −1: without α; reduction = mea
                           .special = "γ = 0 without α is binary cross entropy.  p_t = 1 gives 0, p_t = 0 gives +∞.",
                           .gradient = "dp_t = α_t (γ (1 − p_t)^(γ−1) log p_t − (1 − p_t)^γ / p_t) dy"};
 
-const Operator from_probabilities = whole<FocalLoss>({
+const Operator from_probabilities = whole<FocalLoss, StableProbabilities>({
     .name = "focal_loss",
     .family = "loss",
     .formula = "L = −α_t (1 − p_t)^γ log p_t",
@@ -133,9 +213,9 @@ const Operator from_probabilities = whole<FocalLoss>({
     .examples = examples(),
 });
 const Row forward{from_probabilities};
-const Row backward{backward_of<FocalLoss>(from_probabilities)};
+const Row backward{backward_of<FocalLoss, StableProbabilitiesGradient>(from_probabilities)};
 
-const Operator from_logits = whole<WithLogits>({
+const Operator from_logits = whole<WithLogits, StableLogits<true>, StableLogits<false>>({
     .name = "focal_loss_with_logits",
     .family = "loss",
     .formula = "L = −α_t (1 − p_t)^γ log p_t, p = σ(x)",
@@ -148,7 +228,7 @@ const Operator from_logits = whole<WithLogits>({
     .examples = examples(),
 });
 const Row forward_logits{from_logits};
-const Row backward_logits{backward_of<WithLogits>(from_logits)};
+const Row backward_logits{backward_of<WithLogits, StableLogitsGradient<true>, StableLogitsGradient<false>>(from_logits)};
 
 }  // namespace
 }  // namespace karat

@@ -14,28 +14,34 @@ struct LinearRegression {
   }
   template <class T>
   static T residual(const Tensor<T>& x, const Tensor<T>& y, const Tensor<T>& theta, std::size_t n) {
-    T r = y.values[n];
-    for (std::size_t d = 0; d < theta.values.size(); ++d) r = r - x.values[n * theta.values.size() + d] * theta.values[d];
-    return r;
+    Sum<T> r;
+    r.add(y.values[n]);
+    for (std::size_t d = 0; d < theta.values.size(); ++d) r.add(-(x.values[n * theta.values.size() + d] * theta.values[d]));
+    return r.total();
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
-    T total(0);
+    Sum<T> squares;
     for (std::size_t n = 0; n < in[1].values.size(); ++n) {
       const T r = residual(in[0], in[1], in[2], n);
-      total = total + r * r;
+      squares.add(r * r);
     }
+    T total = squares.total();
     if (a.text("reduction") == "mean") total = total / T(static_cast<double>(in[1].values.size()));
     return {Tensor<T>(Shape{}, {total})};
   }
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     Tensor<T> d(in[3].shape);
-    for (std::size_t n = 0; n < in[2].values.size(); ++n)
-      for (std::size_t k = 0; k < d.values.size(); ++k)
-        d.values[k] = d.values[k] - 2 * residual(in[1], in[2], in[3], n) * in[1].values[n * d.values.size() + k] * in[0].values[0];
-    if (a.text("reduction") == "mean")
-      for (T& v : d.values) v = v / T(static_cast<double>(in[2].values.size()));
+    const std::size_t samples = in[2].values.size();
+    std::vector<T> r;
+    for (std::size_t n = 0; n < samples; ++n) r.push_back(residual(in[1], in[2], in[3], n));
+    for (std::size_t k = 0; k < d.values.size(); ++k) {
+      Sum<T> along;
+      for (std::size_t n = 0; n < samples; ++n) along.add(r[n] * in[1].values[n * d.values.size() + k]);
+      d.values[k] = -2 * along.total() * in[0].values[0];
+      if (a.text("reduction") == "mean") d.values[k] = d.values[k] / T(static_cast<double>(samples));
+    }
     return {d};
   }
 };

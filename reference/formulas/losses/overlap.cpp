@@ -66,6 +66,21 @@ struct BoxIou {
   }
 };
 
+// Σpg, Σp, Σg, Σp², Σg² of mask n.
+template <class T>
+std::array<T, 5> mask_sums(const Tensor<T>& p, const Tensor<T>& g, std::size_t n, std::size_t size) {
+  std::array<Sum<T>, 5> sums;
+  for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
+    const T &u = p.values[i], &v = g.values[i];
+    sums[0].add(u * v);
+    sums[1].add(u);
+    sums[2].add(v);
+    sums[3].add(u * u);
+    sums[4].add(v * v);
+  }
+  return {sums[0].total(), sums[1].total(), sums[2].total(), sums[3].total(), sums[4].total()};
+}
+
 // One value a mask: (N, …) → N.
 template <class T, class Loss>
 Tensors<T> per_mask(const Tensors<T>& in, const Attributes& a, Loss one) {
@@ -73,16 +88,7 @@ Tensors<T> per_mask(const Tensors<T>& in, const Attributes& a, Loss one) {
   const std::size_t size = loss.values.empty() ? 0 : in[0].values.size() / loss.values.size();
   const T s(a.number("smooth"));
   for (std::size_t n = 0; n < loss.values.size(); ++n) {
-    T shared(0), p(0), g(0), p2(0), g2(0);
-    for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
-      const T& u = in[0].values[i];
-      const T& v = in[1].values[i];
-      shared = shared + u * v;
-      p = p + u;
-      g = g + v;
-      p2 = p2 + u * u;
-      g2 = g2 + v * v;
-    }
+    const auto [shared, p, g, p2, g2] = mask_sums(in[0], in[1], n, size);
     const bool empty = vanishes(p) && vanishes(g) && vanishes(s);
     if (empty && a.text("empty") != "nan")
       loss.values[n] = T(a.text("empty") == "one" ? 1 : 0);
@@ -103,15 +109,7 @@ Tensors<T> mask_gradient(const Tensors<T>& in, const Attributes& a, One one) {
   const auto masks = static_cast<std::size_t>(dp.shape[0]);
   const std::size_t size = masks == 0 ? 0 : dp.values.size() / masks;
   for (std::size_t n = 0; n < masks; ++n) {
-    T shared(0), p(0), g(0), p2(0), g2(0);
-    for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
-      const T &u = in[1].values[i], &v = in[2].values[i];
-      shared = shared + u * v;
-      p = p + u;
-      g = g + v;
-      p2 = p2 + u * u;
-      g2 = g2 + v * v;
-    }
+    const auto [shared, p, g, p2, g2] = mask_sums(in[1], in[2], n, size);
     if (vanishes(p) && vanishes(g) && vanishes(T(a.number("smooth")))) continue;
     for (std::size_t i = n * size; i < (n + 1) * size; ++i) {
       const Ratio<T> r = one(shared, p, g, p2, g2, in[1].values[i], in[2].values[i]);

@@ -6,28 +6,63 @@
 namespace karat {
 namespace {
 
-// −log softmax(x)_c of row n.
-template <class T>
-std::vector<T> negative_log(const Tensor<T>& x, std::size_t n) {
-  const auto classes = static_cast<std::size_t>(x.shape[1]);
-  T total(0);
-  for (std::size_t c = 0; c < classes; ++c) total = total + exp(x.values[n * classes + c]);
-  std::vector<T> result;
-  for (std::size_t c = 0; c < classes; ++c) result.push_back(-log(exp(x.values[n * classes + c]) / total));
-  return result;
-}
-
-// softmax(x) of row n.
-template <class T>
-std::vector<T> softmax(const Tensor<T>& x, std::size_t n) {
-  std::vector<T> s = negative_log(x, n);
-  for (T& v : s) v = exp(-v);
-  return s;
-}
+// Softmax and −log softmax of row n of logits, as printed.
+struct Printed {
+  template <class T>
+  static std::vector<T> negative_log(const Tensor<T>& x, std::size_t n) {
+    const auto classes = static_cast<std::size_t>(x.shape[1]);
+    T total(0);
+    for (std::size_t c = 0; c < classes; ++c) total = total + exp(x.values[n * classes + c]);
+    std::vector<T> result;
+    for (std::size_t c = 0; c < classes; ++c) result.push_back(-log(exp(x.values[n * classes + c]) / total));
+    return result;
+  }
+  template <class T>
+  static std::vector<T> softmax(const Tensor<T>& x, std::size_t n) {
+    std::vector<T> s = negative_log(x, n);
+    for (T& v : s) v = exp(-v);
+    return s;
+  }
+};
+// In working precision: after the largest is taken away; softmax as a quotient or as e^(log softmax).
+template <bool ByLogarithm>
+struct Stable {
+  template <class T>
+  static std::vector<T> shifted(const Tensor<T>& x, std::size_t n) {
+    const auto classes = static_cast<std::size_t>(x.shape[1]);
+    const std::vector<T> row(x.values.begin() + static_cast<std::ptrdiff_t>(n * classes), x.values.begin() + static_cast<std::ptrdiff_t>((n + 1) * classes));
+    T m = row[0];
+    for (const T& v : row) m = max(v, m);
+    std::vector<T> z;
+    for (const T& v : row) z.push_back(v - m);
+    return z;
+  }
+  template <class T>
+  static std::vector<T> negative_log(const Tensor<T>& x, std::size_t n) {
+    std::vector<T> z = shifted(x, n), e;
+    for (const T& v : z) e.push_back(exp(v));
+    const T log_total = log(sum(e));
+    for (T& v : z) v = log_total - v;
+    return z;
+  }
+  template <class T>
+  static std::vector<T> softmax(const Tensor<T>& x, std::size_t n) {
+    std::vector<T> s;
+    if constexpr (ByLogarithm) {
+      for (const T& l : negative_log(x, n)) s.push_back(exp(-l));
+      return s;
+    }
+    for (const T& v : shifted(x, n)) s.push_back(exp(v));
+    const T total = sum(s);
+    for (T& v : s) v = v / total;
+    return s;
+  }
+};
 
 // Index targets.  With weights w and smoothing ε a row's loss is
 // (1 − ε) w_t (−log s_t) + ε/C Σ_c w_c (−log s_c); the mean divides by Σ w_t of the kept rows.
-struct Indexed {
+template <class Rows>
+struct IndexedOf {
   static constexpr const char* name = "softmax_cross_entropy";
   static Shapes shapes(const Shapes& in, const Attributes& a) {
     expect_rank(name, "x", 2, in[0]);
@@ -50,24 +85,24 @@ struct Indexed {
     const T smoothing(a.number("label_smoothing"));
     const auto weight = [&](std::size_t c) { return absent(in[2]) ? T(1) : in[2].values[c]; };
     Tensor<T> loss(Shape{in[0].shape[0]});
-    T kept(0);
+    Sum<T> kept;
     bool any = false;
     for (std::size_t n = 0; n < rows; ++n) {
       const std::int64_t target = to_index(in[1].values[n]);
       if (target == a.integer("ignore_index")) continue;
       any = true;
       const auto t = static_cast<std::size_t>(target);
-      const std::vector<T> l = negative_log(in[0], n);
-      T smooth(0);
+      const std::vector<T> l = Rows::negative_log(in[0], n);
+      Sum<T> smooth;
       if (!vanishes(smoothing))
-        for (std::size_t c = 0; c < classes; ++c) smooth = smooth + weight(c) * l[c];
-      loss.values[n] = (1 - smoothing) * weight(t) * l[t] + smoothing / T(static_cast<double>(classes)) * smooth;
-      kept = kept + weight(t);
+        for (std::size_t c = 0; c < classes; ++c) smooth.add(weight(c) * l[c]);
+      loss.values[n] = (1 - smoothing) * weight(t) * l[t] + smoothing / T(static_cast<double>(classes)) * smooth.total();
+      kept.add(weight(t));
     }
     if (a.text("reduction") == "none") return {loss};
     if (a.text("reduction") == "sum") return {Tensor<T>(Shape{}, {sum(loss.values)})};
     if (!any && a.text("all_ignored") == "zero") return {Tensor<T>(Shape{}, {T(0)})};
-    return {Tensor<T>(Shape{}, {sum(loss.values) / kept})};
+    return {Tensor<T>(Shape{}, {sum(loss.values) / kept.total()})};
   }
   // dx_c = (1 − ε) w_t (s_c − [c = t]) + ε/C (s_c Σ w − w_c), over Σ w_t of the kept rows for the mean
   template <class T>
@@ -78,19 +113,20 @@ struct Indexed {
     const auto weight = [&](std::size_t c) { return absent(w) ? T(1) : w.values[c]; };
     const auto target = [&](std::size_t n) { return static_cast<std::size_t>(to_index(t.values[n])); };
     const auto ignored = [&](std::size_t n) { return to_index(t.values[n]) == a.integer("ignore_index"); };
-    T all(0), kept(0);
-    for (std::size_t c = 0; c < classes; ++c) all = all + weight(c);
+    Sum<T> all, kept;
+    for (std::size_t c = 0; c < classes; ++c) all.add(weight(c));
     for (std::size_t n = 0; n < rows; ++n)
-      if (!ignored(n)) kept = kept + weight(target(n));
+      if (!ignored(n)) kept.add(weight(target(n)));
+    const T all_weights = all.total(), kept_weights = kept.total();
     Tensor<T> dx(x.shape);
     for (std::size_t n = 0; n < rows; ++n) {
       if (ignored(n)) continue;
-      const std::vector<T> s = softmax(x, n);
+      const std::vector<T> s = Rows::softmax(x, n);
       for (std::size_t c = 0; c < classes; ++c) {
         const T hard = weight(target(n)) * (s[c] - T(c == target(n) ? 1 : 0));
-        const T soft = (s[c] * all - weight(c)) / T(static_cast<double>(classes));
+        const T soft = (s[c] * all_weights - weight(c)) / T(static_cast<double>(classes));
         const T d = ((1 - smoothing) * hard + smoothing * soft) * dy.values[a.text("reduction") == "none" ? n : 0];
-        dx.values[n * classes + c] = a.text("reduction") == "mean" ? T(d / kept) : d;
+        dx.values[n * classes + c] = a.text("reduction") == "mean" ? T(d / kept_weights) : d;
       }
     }
     return {dx};
@@ -98,7 +134,8 @@ struct Indexed {
 };
 
 // Probability targets: −Σ_c w_c t'_c log s_c with t' = (1 − ε) t + ε/C; the mean divides by N.
-struct Probabilities {
+template <class Rows>
+struct ProbabilitiesOf {
   static constexpr const char* name = "softmax_cross_entropy_probabilities";
   static Shapes shapes(const Shapes& in, const Attributes& a) {
     expect_rank(name, "x", 2, in[0]);
@@ -115,12 +152,14 @@ struct Probabilities {
     const T smoothing(a.number("label_smoothing"));
     Tensor<T> loss(Shape{in[0].shape[0]});
     for (std::size_t n = 0; n < rows; ++n) {
-      const std::vector<T> l = negative_log(in[0], n);
+      const std::vector<T> l = Rows::negative_log(in[0], n);
+      Sum<T> row;
       for (std::size_t c = 0; c < classes; ++c) {
         const T t = (1 - smoothing) * in[1].values[n * classes + c] + smoothing / T(static_cast<double>(classes));
         if (vanishes(t)) continue;
-        loss.values[n] = loss.values[n] + (absent(in[2]) ? t : in[2].values[c] * t) * l[c];
+        row.add((absent(in[2]) ? t : T(in[2].values[c] * t)) * l[c]);
       }
+      loss.values[n] = row.total();
     }
     return {reduce(std::move(loss), a)};
   }
@@ -132,7 +171,7 @@ struct Probabilities {
     const T smoothing(a.number("label_smoothing"));
     Tensor<T> dx(x.shape);
     for (std::size_t n = 0; n < rows; ++n) {
-      const std::vector<T> s = softmax(x, n);
+      const std::vector<T> s = Rows::softmax(x, n);
       std::vector<T> wt;
       for (std::size_t c = 0; c < classes; ++c) {
         const T smooth = (1 - smoothing) * t.values[n * classes + c] + smoothing / T(static_cast<double>(classes));
@@ -142,6 +181,17 @@ struct Probabilities {
       for (std::size_t c = 0; c < classes; ++c) dx.values[n * classes + c] = (s[c] * total - wt[c]) * dy_of_term(in[0], n, rows, a);
     }
     return {dx};
+  }
+};
+
+using Indexed = IndexedOf<Printed>;
+using Probabilities = ProbabilitiesOf<Printed>;
+// The gradient as an algorithm.
+template <class F>
+struct GradientOf {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return F::template gradient<T>(in, a);
   }
 };
 
@@ -156,7 +206,7 @@ AttributeRow smoothing_row() {
           .valid = [](double e) { return e >= 0 && e <= 1; }};
 }
 
-const Operator indexed = whole<Indexed>({
+const Operator indexed = whole<Indexed, IndexedOf<Stable<false>>>({
     .name = Indexed::name,
     .family = "loss",
     .formula = "L = −w_t log s_t, s = softmax(x)",
@@ -180,9 +230,9 @@ const Operator indexed = whole<Indexed>({
                  {.shapes = {{2, 3}, {2}, {0}}, .attributes = {{"all_ignored", "zero"}}, .values = {{"t", {-100, -100}}}}},
 });
 const Row forward{indexed};
-const Row backward{backward_of<Indexed>(indexed)};
+const Row backward{backward_of<Indexed, GradientOf<IndexedOf<Stable<false>>>, GradientOf<IndexedOf<Stable<true>>>>(indexed)};
 
-const Operator probabilities = whole<Probabilities>({
+const Operator probabilities = whole<Probabilities, ProbabilitiesOf<Stable<false>>>({
     .name = Probabilities::name,
     .family = "loss",
     .formula = "L = −Σ_c w_c t_c log s_c, s = softmax(x)",
@@ -201,7 +251,7 @@ const Operator probabilities = whole<Probabilities>({
                  {.shapes = {{2, 3}, {2, 3}, {3}}, .attributes = {{"reduction", "none"}}}},
 });
 const Row forward_probabilities{probabilities};
-const Row backward_probabilities{backward_of<Probabilities>(probabilities)};
+const Row backward_probabilities{backward_of<Probabilities, GradientOf<ProbabilitiesOf<Stable<false>>>, GradientOf<ProbabilitiesOf<Stable<true>>>>(probabilities)};
 
 }  // namespace
 }  // namespace karat

@@ -23,6 +23,16 @@ void expect_channels(const char* op, const Shapes& in, std::initializer_list<con
   for (const char* name : names) expect_shape(op, name, {in[0][1]}, in[i++]);
 }
 
+// Σ of term(i) over the elements of each channel.
+template <class T, class Term>
+std::vector<T> channel_sums(const Channels& channels, std::size_t elements, Term term) {
+  std::vector<Sum<T>> sums(channels.count);
+  for (std::size_t i = 0; i < elements; ++i) sums[channels.of(i)].add(term(i));
+  std::vector<T> totals;
+  for (const Sum<T>& s : sums) totals.push_back(s.total());
+  return totals;
+}
+
 template <class T>
 struct Statistics {
   std::vector<T> mean, variance;  // biased
@@ -34,17 +44,14 @@ template <class T>
 Statistics<T> statistics(const Tensor<T>& x, bool as_printed = false) {
   const Channels channels(x.shape);
   Statistics<T> s;
-  s.mean.assign(channels.count, T(0));
-  s.variance.assign(channels.count, T(0));
   s.values = channels.count == 0 ? 0 : static_cast<double>(x.values.size()) / static_cast<double>(channels.count);
   const T n(s.values);
-  for (std::size_t i = 0; i < x.values.size(); ++i) s.mean[channels.of(i)] = s.mean[channels.of(i)] + x.values[i];
+  s.mean = channel_sums<T>(channels, x.values.size(), [&](std::size_t i) { return x.values[i]; });
   for (T& m : s.mean) m = m / n;
-  for (std::size_t i = 0; i < x.values.size(); ++i) {
-    const std::size_t c = channels.of(i);
-    const T d = x.values[i] - (as_printed ? T(1 / n) : s.mean[c]);
-    s.variance[c] = s.variance[c] + d * d;
-  }
+  s.variance = channel_sums<T>(channels, x.values.size(), [&](std::size_t i) {
+    const T d = x.values[i] - (as_printed ? T(1 / n) : s.mean[channels.of(i)]);
+    return T(d * d);
+  });
   for (T& v : s.variance) v = v / n;
   return s;
 }
@@ -77,12 +84,8 @@ struct BatchNorm {
     const Statistics<T> s = statistics(in[1], printed(a));
     const T eps(a.number("eps")), n(s.values);
     Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
-    std::vector<T> total(channels.count, T(0)), along(channels.count, T(0));
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const std::size_t c = channels.of(i);
-      total[c] = total[c] + dy[i];
-      along[c] = along[c] + dy[i] * (x[i] - s.mean[c]);
-    }
+    const auto total = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return dy[i]; });
+    const auto along = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return T(dy[i] * (x[i] - s.mean[channels.of(i)])); });
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t c = channels.of(i);
       const T& v = s.variance[c];
@@ -127,14 +130,18 @@ struct Inference {
     const Channels channels(in[1].shape);
     const T eps(a.number("eps"));
     Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape), dmean(in[2].shape), dvar(in[2].shape);
+    const auto total = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return dy[i]; });
+    const auto along = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return T(dy[i] * (x[i] - mean[channels.of(i)])); });
+    for (std::size_t c = 0; c < channels.count; ++c) {
+      const T r = 1 / sqrt(var[c] + eps);
+      dgamma.values[c] = r * along[c];
+      dbeta.values[c] = total[c];
+      dmean.values[c] = -(gamma[c] * r * total[c]);
+      dvar.values[c] = -(gamma[c] * r * r * r / 2 * along[c]);
+    }
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t c = channels.of(i);
-      const T r = 1 / sqrt(var[c] + eps), along = dy[i] * (x[i] - mean[c]);
-      dx.values[i] = gamma[c] * r * dy[i];
-      dgamma.values[c] = dgamma.values[c] + r * along;
-      dbeta.values[c] = dbeta.values[c] + dy[i];
-      dmean.values[c] = dmean.values[c] - gamma[c] * r * dy[i];
-      dvar.values[c] = dvar.values[c] - gamma[c] * r * r * r / 2 * along;
+      dx.values[i] = gamma[c] / sqrt(var[c] + eps) * dy[i];
     }
     return {dx, dgamma, dbeta, dmean, dvar};
   }
@@ -178,18 +185,80 @@ struct FromStatistics {
     const Channels channels(in[1].shape);
     Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
     const auto hat = [&](std::size_t i) { return T((x[i] - mean[channels.of(i)]) * rstd[channels.of(i)]); };
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      T& g = dgamma.values[channels.of(i)];
-      T& b = dbeta.values[channels.of(i)];
-      g = g + dy[i] * hat(i);
-      b = b + dy[i];
-    }
+    dgamma.values = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return T(dy[i] * hat(i)); });
+    dbeta.values = channel_sums<T>(channels, x.size(), [&](std::size_t i) { return dy[i]; });
     const T n(channels.count == 0 ? 1.0 : static_cast<double>(x.size()) / static_cast<double>(channels.count));
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t c = channels.of(i);
       dx.values[i] = gamma[c] * rstd[c] * (dy[i] - dbeta.values[c] / n - hat(i) * dgamma.values[c] / n);
     }
     return {dx, dgamma, dbeta};
+  }
+};
+
+// The accepted algorithms of (x − μ) r γ + β: as it stands, and folded into x·a + b.
+template <bool Folded>
+struct Normalized {
+  template <class T>
+  static Tensors<T> with(const Tensors<T>& in, const std::vector<T>& mean, const std::vector<T>& variance, const Attributes& a) {
+    const Channels channels(in[0].shape);
+    const T eps(a.number("eps"));
+    std::vector<T> r, scale, shift;
+    for (std::size_t c = 0; c < channels.count; ++c) {
+      r.push_back(1 / sqrt(variance[c] + eps));
+      scale.push_back(in[1].values[c] * r[c]);
+      shift.push_back(in[2].values[c] - mean[c] * scale[c]);
+    }
+    Tensor<T> y(in[0].shape);
+    for (std::size_t i = 0; i < y.values.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      y.values[i] = Folded ? T(in[0].values[i] * scale[c] + shift[c]) : T((in[0].values[i] - mean[c]) * r[c] * in[1].values[c] + in[2].values[c]);
+    }
+    return {y};
+  }
+};
+template <bool Folded>
+struct StableBatchNorm {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    if (printed(a)) return BatchNorm::value<T>(in, a);
+    const Statistics<T> s = statistics(in[0]);
+    return Normalized<Folded>::with(in, s.mean, s.variance, a);
+  }
+};
+template <bool Folded>
+struct StableInference {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return Normalized<Folded>::with(in, in[3].values, in[4].values, a);
+  }
+};
+// With dy centred before it is summed: Σ (dy − mean(dy))(x − μ).
+struct CentredGradient {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    if (printed(a)) return BatchNorm::gradient<T>(in, a);
+    Tensors<T> d = BatchNorm::gradient<T>(in, a);
+    const auto &dy = in[0].values, &x = in[1].values;
+    const Channels channels(in[1].shape);
+    const Statistics<T> s = statistics(in[1]), of_dy = statistics(in[0]);
+    const T eps(a.number("eps")), n(s.values);
+    const auto along = channel_sums<T>(channels, x.size(), [&](std::size_t i) {
+      const std::size_t c = channels.of(i);
+      return T((dy[i] - of_dy.mean[c]) * (x[i] - s.mean[c]));
+    });
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      const T r = 1 / sqrt(s.variance[c] + eps);
+      d[0].values[i] = in[2].values[c] * r * ((dy[i] - of_dy.mean[c]) - (x[i] - s.mean[c]) * r * r * along[c] / n);
+    }
+    return d;
+  }
+};
+struct TwoReductions {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return BatchNorm::gradient<T>(in, a);
   }
 };
 
@@ -201,7 +270,7 @@ InputRow positive(const char* name, bool differentiable = true) {
 }
 AttributeRow eps_row() { return not_negative_row("eps", 0x1p-17); }
 
-const Operator batch_norm = whole<BatchNorm>({
+const Operator batch_norm = whole<BatchNorm, StableBatchNorm<false>, StableBatchNorm<true>>({
     .name = "batch_norm",
     .family = "normalization",
     .formula = "y = γ (x − μ) / √(σ² + ε) + β",
@@ -220,9 +289,9 @@ const Operator batch_norm = whole<BatchNorm>({
                  {.shapes = {{3, 2}, {2}, {2}}, .attributes = {{"eps", 0.0}}}},
 });
 const Row forward{batch_norm};
-const Row backward{backward_of<BatchNorm>(batch_norm)};
+const Row backward{backward_of<BatchNorm, TwoReductions, CentredGradient>(batch_norm)};
 
-const Operator inference = whole<Inference>({
+const Operator inference = whole<Inference, StableInference<false>, StableInference<true>>({
     .name = "batch_norm_inference",
     .family = "normalization",
     .formula = "y = γ (x − mean) / √(var + ε) + β",

@@ -12,6 +12,24 @@ void expect_last(const char* op, const Shapes& in, std::initializer_list<const c
   for (const char* name : names) expect_shape(op, name, {in[0].back()}, in[i++]);
 }
 
+template <class T>
+struct Statistics {
+  T mean, variance;  // biased
+};
+// Of the `size` elements from `row` on.
+template <class T>
+Statistics<T> statistics(const std::vector<T>& x, std::size_t row, std::size_t size) {
+  const T n(static_cast<double>(size));
+  Sum<T> values, squares;
+  for (std::size_t k = 0; k < size; ++k) values.add(x[row + k]);
+  const T mean = values.total() / n;
+  for (std::size_t k = 0; k < size; ++k) {
+    const T d = x[row + k] - mean;
+    squares.add(d * d);
+  }
+  return {mean, T(squares.total() / n)};
+}
+
 struct LayerNorm {
   static Shapes shapes(const Shapes& in, const Attributes&) {
     expect_last("layer_norm", in, {"gamma", "beta"});
@@ -21,14 +39,10 @@ struct LayerNorm {
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     const auto& x = in[0].values;
     const auto size = static_cast<std::size_t>(in[0].shape.back());
-    const T n(static_cast<double>(size)), eps(a.number("eps"));
+    const T eps(a.number("eps"));
     Tensor<T> y(in[0].shape);
     for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
-      T mean(0), variance(0);
-      for (std::size_t k = 0; k < size; ++k) mean = mean + x[row + k];
-      mean = mean / n;
-      for (std::size_t k = 0; k < size; ++k) variance = variance + (x[row + k] - mean) * (x[row + k] - mean);
-      variance = variance / n;
+      const auto [mean, variance] = statistics(x, row, size);
       for (std::size_t k = 0; k < size; ++k)
         y.values[row + k] = in[1].values[k] * (x[row + k] - mean) / sqrt(variance + eps) + in[2].values[k];
     }
@@ -42,20 +56,24 @@ struct LayerNorm {
     const auto size = static_cast<std::size_t>(in[1].shape.back());
     const T n(static_cast<double>(size)), eps(a.number("eps"));
     Tensor<T> dx(in[1].shape), dgamma(in[2].shape), dbeta(in[2].shape);
+    std::vector<Sum<T>> gammas(size), betas(size);
     for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
-      T mean(0), variance(0), mean_g(0), mean_gx(0);
-      for (std::size_t k = 0; k < size; ++k) mean = mean + x[row + k] / n;
-      for (std::size_t k = 0; k < size; ++k) variance = variance + (x[row + k] - mean) * (x[row + k] - mean) / n;
+      const auto [mean, variance] = statistics(x, row, size);
       const T r = 1 / sqrt(variance + eps);
-      const auto hat = [&](std::size_t k) { return T((x[row + k] - mean) * r); };
+      std::vector<T> hat, g, g_hat;
       for (std::size_t k = 0; k < size; ++k) {
-        const T g = gamma[k] * dy[row + k];
-        mean_g = mean_g + g / n;
-        mean_gx = mean_gx + g * hat(k) / n;
-        dgamma.values[k] = dgamma.values[k] + dy[row + k] * hat(k);
-        dbeta.values[k] = dbeta.values[k] + dy[row + k];
+        hat.push_back((x[row + k] - mean) * r);
+        g.push_back(gamma[k] * dy[row + k]);
+        g_hat.push_back(g[k] * hat[k]);
+        gammas[k].add(dy[row + k] * hat[k]);
+        betas[k].add(dy[row + k]);
       }
-      for (std::size_t k = 0; k < size; ++k) dx.values[row + k] = r * (gamma[k] * dy[row + k] - mean_g - hat(k) * mean_gx);
+      const T mean_g = sum(g) / n, mean_g_hat = sum(g_hat) / n;
+      for (std::size_t k = 0; k < size; ++k) dx.values[row + k] = r * (g[k] - mean_g - hat[k] * mean_g_hat);
+    }
+    for (std::size_t k = 0; k < size; ++k) {
+      dgamma.values[k] = gammas[k].total();
+      dbeta.values[k] = betas[k].total();
     }
     return {dx, dgamma, dbeta};
   }
@@ -73,9 +91,10 @@ struct RmsNorm {
     const T n(static_cast<double>(size)), eps(a.number("eps"));
     Tensor<T> y(in[0].shape);
     for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
-      T squares(0);
-      for (std::size_t k = 0; k < size; ++k) squares = squares + x[row + k] * x[row + k];
-      for (std::size_t k = 0; k < size; ++k) y.values[row + k] = in[1].values[k] * x[row + k] / sqrt(squares / n + eps);
+      Sum<T> squares;
+      for (std::size_t k = 0; k < size; ++k) squares.add(x[row + k] * x[row + k]);
+      const T root = sqrt(squares.total() / n + eps);
+      for (std::size_t k = 0; k < size; ++k) y.values[row + k] = in[1].values[k] * x[row + k] / root;
     }
     return {y};
   }
@@ -86,18 +105,20 @@ struct RmsNorm {
     const auto size = static_cast<std::size_t>(in[1].shape.back());
     const T n(static_cast<double>(size)), eps(a.number("eps"));
     Tensor<T> dx(in[1].shape), dgamma(in[2].shape);
+    std::vector<Sum<T>> gammas(size);
     for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
-      T squares(0), along(0);
+      Sum<T> squares, products;
       for (std::size_t k = 0; k < size; ++k) {
-        squares = squares + x[row + k] * x[row + k];
-        along = along + gamma[k] * dy[row + k] * x[row + k];
+        squares.add(x[row + k] * x[row + k]);
+        products.add(gamma[k] * dy[row + k] * x[row + k]);
       }
-      const T r = 1 / sqrt(squares / n + eps);
+      const T r = 1 / sqrt(squares.total() / n + eps), along = products.total() / n;
       for (std::size_t k = 0; k < size; ++k) {
-        dx.values[row + k] = r * gamma[k] * dy[row + k] - r * r * r * x[row + k] * along / n;
-        dgamma.values[k] = dgamma.values[k] + dy[row + k] * x[row + k] * r;
+        dx.values[row + k] = r * gamma[k] * dy[row + k] - r * r * r * x[row + k] * along;
+        gammas[k].add(dy[row + k] * x[row + k] * r);
       }
     }
+    for (std::size_t k = 0; k < size; ++k) dgamma.values[k] = gammas[k].total();
     return {dx, dgamma};
   }
 };

@@ -14,6 +14,11 @@ struct Adam {
   }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return step<T>(in, a, [](const T& beta, const T& old, const T& g) { return T(beta * old + (1 - beta) * g); },
+                   [](const T& beta, const T& old, const T& g) { return T(beta * old + (1 - beta) * g * g); });
+  }
+  template <class T, class First, class Second>
+  static Tensors<T> step(const Tensors<T>& in, const Attributes& a, First first, Second moment) {
     const T eta(a.number("eta")), beta1(a.number("beta1")), beta2(a.number("beta2")), eps(a.number("eps")), decay(a.number("weight_decay"));
     const bool decoupled = a.text("decay") == "decoupled", amsgrad = a.integer("amsgrad") != 0;
     const std::string& placement = a.text("eps_placement");
@@ -23,8 +28,8 @@ struct Adam {
       const T& old = in[0].values[i];
       const T g = decoupled ? in[1].values[i] : in[1].values[i] + decay * old;
       const T kept = decoupled ? old - eta * decay * old : old;
-      v.values[i] = beta1 * in[2].values[i] + (1 - beta1) * g;
-      s.values[i] = beta2 * in[3].values[i] + (1 - beta2) * g * g;
+      v.values[i] = first(beta1, in[2].values[i], g);
+      s.values[i] = moment(beta2, in[3].values[i], g);
       if (amsgrad) s_max.values[i] = max(in[4].values[i], s.values[i]);
       const T second = amsgrad ? s_max.values[i] : s.values[i];
       const T v_hat = v.values[i] / correction1, s_hat = second / correction2;
@@ -39,7 +44,16 @@ struct Adam {
   }
 };
 
-const Row adam{whole<Adam>({
+// Moments as frameworks update them: v + (1 − β₁)(g − v), and g² before the factor.
+struct LerpAndSquare {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    return Adam::step<T>(in, a, [](const T& beta, const T& old, const T& g) { return T(old + (1 - beta) * (g - old)); },
+                         [](const T& beta, const T& old, const T& g) { return T(beta * old + (1 - beta) * (g * g)); });
+  }
+};
+
+const Row adam{whole<Adam, Adam, LerpAndSquare>({
     .name = "adam",
     .family = "optimizer",
     .formula = "v ← β₁v + (1−β₁)g;  s ← β₂s + (1−β₂)g²;  θ ← θ − η v̂ / (√ŝ + ε),  v̂ = v/(1−β₁ᵗ), ŝ = s/(1−β₂ᵗ)",

@@ -31,7 +31,8 @@ struct Adagrad {
   }
 };
 
-struct Adadelta {
+template <bool RatioOfRoots>
+struct AdadeltaOf {
   static Shapes shapes(const Shapes& in, const Attributes&) { return all_alike("adadelta", {"g", "s", "delta"}, in, 3); }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
@@ -40,13 +41,15 @@ struct Adadelta {
     for (std::size_t i = 0; i < theta.values.size(); ++i) {
       const T& g = in[1].values[i];
       s.values[i] = gamma * in[2].values[i] + (1 - gamma) * g * g;
-      const T step = sqrt(in[3].values[i] + eps) / sqrt(s.values[i] + eps) * g;
+      const T step = RatioOfRoots ? T(sqrt(in[3].values[i] + eps) / sqrt(s.values[i] + eps) * g) : T(sqrt((in[3].values[i] + eps) / (s.values[i] + eps)) * g);
       theta.values[i] = in[0].values[i] - eta * step;
       delta.values[i] = rho * in[3].values[i] + (1 - rho) * step * step;
     }
     return {theta, s, delta};
   }
 };
+
+using Adadelta = AdadeltaOf<true>;
 
 // centered: the root of s − m², m the moving mean of g.  With momentum μ: b ← μb + g/root, θ ← θ − ηb.
 struct Rmsprop {
@@ -94,7 +97,7 @@ const Row adagrad{whole<Adagrad>({
                  {.shapes = {{5}, {5}, {5}}, .attributes = {{"beta", 0.875}, {"eps_placement", "inside"}}},
                  {.shapes = {{5}, {5}, {5}}, .attributes = {{"weight_decay", 0.125}}}},
 })};
-const Row adadelta{whole<Adadelta>({
+const Row adadelta{whole<Adadelta, Adadelta, AdadeltaOf<false>>({
     .name = "adadelta",
     .family = "optimizer",
     .formula = "s ← γs + (1−γ)g²;  g' = √(Δ + ε)/√(s + ε) g;  θ ← θ − η g';  Δ ← ρΔ + (1−ρ)g'²",

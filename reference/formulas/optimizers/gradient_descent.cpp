@@ -12,11 +12,12 @@ namespace {
 template <class T>
 std::vector<T> total(const Tensor<T>& g, bool mean) {
   const auto samples = static_cast<std::size_t>(g.shape[0]), size = static_cast<std::size_t>(g.shape[1]);
-  std::vector<T> result(size, T(0));
-  for (std::size_t n = 0; n < samples; ++n)
-    for (std::size_t d = 0; d < size; ++d) result[d] = result[d] + g.values[n * size + d];
-  if (mean)
-    for (T& r : result) r = r / T(static_cast<double>(samples));
+  std::vector<T> result;
+  for (std::size_t d = 0; d < size; ++d) {
+    Sum<T> column;
+    for (std::size_t n = 0; n < samples; ++n) column.add(g.values[n * size + d]);
+    result.push_back(mean ? T(column.total() / T(static_cast<double>(samples))) : column.total());
+  }
   return result;
 }
 

@@ -72,12 +72,14 @@ Tensor<T> over_windows(const char* op, const Tensor<T>& x, const Attributes& a, 
 template <class T, class Slopes>
 Tensor<T> window_gradient(const char* op, const Tensors<T>& dy_x, const Attributes& a, Slopes slopes) {
   const Tensor<T>& x = dy_x[1];
-  Tensor<T> dx(x.shape);
+  std::vector<Sum<T>> sums(x.values.size());
   for_each_window(op, x.shape, a, [&](std::size_t output, const std::vector<std::size_t>& elements, std::int64_t places) {
     const std::vector<T> slope = slopes(gathered(x, elements), places);
     for (std::size_t k = 0; k < elements.size(); ++k)
-      dx.values[elements[k]] = dx.values[elements[k]] + slope[k] * dy_x[0].values[output];
+      if (!is_exact_zero(slope[k])) sums[elements[k]].add(slope[k] * dy_x[0].values[output]);
   });
+  Tensor<T> dx(x.shape);
+  for (std::size_t i = 0; i < sums.size(); ++i) dx.values[i] = sums[i].total();
   return dx;
 }
 
@@ -162,13 +164,19 @@ struct MedianPool {
   }
 };
 
+template <class T>
+T sum_of_squares(const std::vector<T>& values) {
+  Sum<T> squares;
+  for (const T& v : values) squares.add(v * v);
+  return squares.total();
+}
+
 struct L2Pool {
   static Shapes shapes(const Shapes& in, const Attributes& a) { return {pooled("l2_pool2d", in[0], a)}; }
   template <class T>
   static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
     return {over_windows("l2_pool2d", in[0], a, [](const std::vector<T>& seen, std::int64_t) {
-      T squares(0);
-      for (const T& v : seen) squares = squares + v * v;
+      const T squares = sum_of_squares(seen);
       if (vanishes(squares)) return T(0);  // and gradient 0
       return T(sqrt(squares));
     })};
@@ -176,8 +184,7 @@ struct L2Pool {
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     return {window_gradient("l2_pool2d", in, a, [](const std::vector<T>& seen, std::int64_t) {
-      T squares(0);
-      for (const T& v : seen) squares = squares + v * v;
+      const T squares = sum_of_squares(seen);
       std::vector<T> slope;
       for (const T& v : seen) slope.push_back(vanishes(squares) ? T(0) : T(v / sqrt(squares)));
       return slope;

@@ -50,15 +50,18 @@ struct AverageGradient {
   static Tensors<T> value(const Tensors<T>& in, const Attributes&) {
     const auto samples = static_cast<std::size_t>(in[0].shape[0]), size = static_cast<std::size_t>(in[0].shape[1]);
     Tensor<T> gradient(in[3].shape);
+    std::vector<Sum<T>> sums(size);
     for (std::size_t n = 0; n < samples; ++n) {
-      T r = in[2].values[n];
+      Sum<T> residual;
+      residual.add(in[2].values[n]);
       const auto kept = [&](std::size_t d) { return to_index(in[1].values[n * size + d]) != 0; };
       for (std::size_t d = 0; d < size; ++d)
-        if (kept(d)) r = r - in[0].values[n * size + d] * in[3].values[d];
+        if (kept(d)) residual.add(-(in[0].values[n * size + d] * in[3].values[d]));
+      const T r = residual.total();
       for (std::size_t d = 0; d < size; ++d)
-        if (kept(d)) gradient.values[d] = gradient.values[d] - 2 * r * in[0].values[n * size + d];
+        if (kept(d)) sums[d].add(-2 * r * in[0].values[n * size + d]);
     }
-    for (T& g : gradient.values) g = g / T(static_cast<double>(samples));
+    for (std::size_t d = 0; d < size; ++d) gradient.values[d] = sums[d].total() / T(static_cast<double>(samples));
     return {gradient};
   }
 };

@@ -7,15 +7,15 @@ namespace {
 
 template <class T>
 T squares(const Tensor<T>& theta) {
-  T total(0);
-  for (const T& v : theta.values) total = total + v * v;
-  return total;
+  Sum<T> total;
+  for (const T& v : theta.values) total.add(v * v);
+  return total.total();
 }
 template <class T>
 T absolutes(const Tensor<T>& theta) {
-  T total(0);
-  for (const T& v : theta.values) total = total + abs(v);
-  return total;
+  Sum<T> total;
+  for (const T& v : theta.values) total.add(abs(v));
+  return total.total();
 }
 template <class T>
 T l1(const Tensor<T>& theta, const Attributes& a) {

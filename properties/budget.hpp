@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Error budgets: what a careful kernel can be off by, on one input.  The accepted algorithms of the
+// operator's row are run on tapes that price every rounding (reference/numbers/priced.hpp): each
+// as it stands, and with every node moved by its own cost in three random directions.  A budget is
+// the largest of these.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reference/exact.hpp"
+
+namespace karat::properties {
+
+struct Budget {
+  long double bound = 0;      // |got − y| before the last rounding
+  bool out_of_range = false;  // every accepted algorithm overflows on this input
+  bool undefined = false;     // no accepted algorithm gives a number
+};
+
+class Budgets {
+ public:
+  Budgets(const Question& question, const Care& care);
+  ~Budgets();
+
+  // Of an element of all outputs.
+  Budget at(std::size_t element);
+
+  struct Algorithm {
+    long double bound = 0;
+    bool out_of_range = false;
+    double value = 0;
+    std::vector<PriceTape::Share> shares;  // largest first
+  };
+  // What it is made of: an entry an accepted algorithm, without the moved traces.
+  std::vector<Algorithm> make_up(std::size_t element);
+
+ private:
+  struct Trace;
+  std::vector<std::unique_ptr<Trace>> traces_;
+};
+
+}  // namespace karat::properties
