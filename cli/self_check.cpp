@@ -32,7 +32,6 @@ Caught try_plugin(const std::filesystem::path& file, const std::string& name, st
   for (const host::KernelRow& row : worker.info().kernels) {
     properties::CheckOptions options;
     options.seed = seed;
-    options.level = properties::Level{properties::Level::Rule::faithful, 0};
     options.stop = interrupted;
     const KernelVerdict v = properties::check(worker, name, row, options);
     ++caught.kernels;

@@ -14,5 +14,5 @@ static int32_t run(const karat_kernel* self, const karat_call* call) {
   return map(call, broken);
 }
 
-BROKEN_PLUGIN("sigmoid_flushes_subnormals", "inaccurate", "subnormal results are flushed to 0",
-              KERNEL("sigmoid", KARAT_F32, .run = run));
+BROKEN_PLUGIN("sigmoid_flushes_subnormals", "inaccurate", "claims faithful, and flushes subnormal results to 0",
+              KERNEL("sigmoid", KARAT_F32, .claim = "faithful", .run = run));
