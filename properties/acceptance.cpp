@@ -124,6 +124,10 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
   if (is_nan(f, got)) {
     j.kind = Kind::special_value;
     j.ulps = not_a_number;
+    if (by_budget(level) && budget_of().out_of_range) {
+      j.ok = true;
+      j.policy = "out_of_range";
+    }
     return j;
   }
   const std::optional<bool> rounded = lies_in(exact, rounds_to(f, got));

@@ -105,7 +105,7 @@ struct Logits {
   explicit Logits(Array<W> x) : rows(static_cast<std::size_t>(x.shape[0])), classes(static_cast<std::size_t>(x.shape[1])), shifted(std::move(x)) {
     for (std::size_t n = 0; n < rows; ++n) {
       W m = shifted.v[n * classes];
-      for (std::size_t k = 0; k < classes; ++k) m = std::fmax(m, shifted.v[n * classes + k]);
+      for (std::size_t k = 0; k < classes; ++k) m = larger(m, shifted.v[n * classes + k]);
       for (std::size_t k = 0; k < classes; ++k) shifted.v[n * classes + k] -= m;
       total.push_back(sum<W>(classes, [&](std::size_t k) { return std::exp(shifted.v[n * classes + k]); }));
     }
@@ -152,7 +152,7 @@ const Row indexed_backward("softmax_cross_entropy_backward", []<class W>(Call<W>
     if (t[n] == c.integer("ignore_index")) continue;
     const auto target = static_cast<std::size_t>(t[n]);
     for (std::size_t k = 0; k < x.classes; ++k) {
-      const W s = x.softmax(n, k), hard = w[target] * (s - static_cast<W>(k == target ? 1 : 0)), soft = (s * all - w[k]) / static_cast<W>(x.classes);
+      const W s = x.softmax(n, k), hard = w[target] * (s - static_cast<W>(k == target ? 1 : 0)), soft = smoothing == 0 ? W(0) : (s * all - w[k]) / static_cast<W>(x.classes);
       const W d = ((1 - smoothing) * hard + smoothing * soft) * dy.v[c.is("reduction", "none") ? n : 0];
       dx.v[n * x.classes + k] = c.is("reduction", "mean") ? d / divisor : d;
     }
@@ -219,7 +219,7 @@ const Row focal_backward("focal_loss_backward", []<class W>(Call<W>& c) {
     const W logarithm = positive ? std::log(given.v[i]) : std::log1p(-given.v[i]);
     W d = 0;
     if (std::pow(q, gamma) != 0)
-      d = (gamma * std::pow(q, gamma - 1) * logarithm - std::pow(q, gamma) / p) * balance(c, positive) * reaching(c, dy, i, given.size());
+      d = ((gamma == 0 ? W(0) : gamma * std::pow(q, gamma - 1) * logarithm) - std::pow(q, gamma) / p) * balance(c, positive) * reaching(c, dy, i, given.size());
     given.v[i] = positive ? d : -d;
   }
   c.out("dp", given);

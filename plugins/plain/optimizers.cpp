@@ -92,17 +92,17 @@ const Row adam("adam", []<class W>(Call<W>& c) {
   Array<W> theta = c.in("theta"), v = c.in("v"), s = c.in("s"), s_max = c.in("s_max");
   const Array<W> grad = c.in("g");
   const W eta = c.number("eta"), beta1 = c.number("beta1"), beta2 = c.number("beta2"), eps = c.number("eps"), decay = c.number("weight_decay");
-  const auto t = static_cast<double>(c.integer("t"));
-  // In double: β^t in the working type loses what the first steps need.
-  const double exact1 = 1 - std::pow(static_cast<double>(beta1), t), exact2 = 1 - std::pow(static_cast<double>(beta2), t);
-  const W correction1 = static_cast<W>(exact1), correction2 = static_cast<W>(exact2), both = static_cast<W>(static_cast<double>(eta) * std::sqrt(exact2) / exact1);
+  // Wider than W: β^t in the working type loses what the first steps need.
+  const auto t = static_cast<long double>(c.integer("t"));
+  const long double exact1 = 1 - std::pow(static_cast<long double>(beta1), t), exact2 = 1 - std::pow(static_cast<long double>(beta2), t);
+  const W correction1 = static_cast<W>(exact1), correction2 = static_cast<W>(exact2), both = static_cast<W>(static_cast<long double>(eta) * std::sqrt(exact2) / exact1);
   const bool decoupled = c.is("decay", "decoupled");
   for (std::size_t i = 0; i < theta.size(); ++i) {
     const W g = decoupled ? grad.v[i] : grad.v[i] + decay * theta.v[i];
     if (decoupled) theta.v[i] -= eta * decay * theta.v[i];
     v.v[i] = beta1 * v.v[i] + (1 - beta1) * g;
     s.v[i] = beta2 * s.v[i] + (1 - beta2) * g * g;
-    if (c.integer("amsgrad")) s_max.v[i] = std::fmax(s_max.v[i], s.v[i]);
+    if (c.integer("amsgrad")) s_max.v[i] = larger(s_max.v[i], s.v[i]);
     const W second = c.integer("amsgrad") ? s_max.v[i] : s.v[i];
     if (c.is("eps_placement", "hat"))
       theta.v[i] -= both * v.v[i] / (std::sqrt(second) + eps);

@@ -8,7 +8,7 @@ namespace {
 
 template <class W>
 W positive(W x) {
-  return x > 0 ? x : W(0);
+  return larger(x, W(0));
 }
 
 // Sides of box p and of what it shares with g, along x and y; their areas.
@@ -19,7 +19,7 @@ struct Overlap {
   Overlap(const W* p, const W* g) {
     for (const std::size_t d : {0, 1}) {
       side[d] = positive(p[d + 2] - p[d]);
-      shared[d] = positive(std::fmin(p[d + 2], g[d + 2]) - std::fmax(p[d], g[d]));
+      shared[d] = positive(smaller(p[d + 2], g[d + 2]) - larger(p[d], g[d]));
     }
     intersection = shared[0] * shared[1];
     all = side[0] * side[1] + positive(g[2] - g[0]) * positive(g[3] - g[1]) - intersection;

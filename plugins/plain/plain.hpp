@@ -135,6 +135,15 @@ Array<W> map(Array<W> a, F f) {
   return a;
 }
 
+// Both propagate NaN.
+template <class W>
+W larger(W x, W y) {
+  return x > y || std::isnan(x) ? x : y;
+}
+template <class W>
+W smaller(W x, W y) {
+  return x < y || std::isnan(x) ? x : y;
+}
 template <class W>
 W sigmoid(W x) {
   const W e = std::exp(-std::abs(x));
@@ -142,7 +151,7 @@ W sigmoid(W x) {
 }
 template <class W>
 W softplus(W x) {
-  return std::fmax(x, W(0)) + std::log1p(std::exp(-std::abs(x)));
+  return larger(x, W(0)) + std::log1p(std::exp(-std::abs(x)));
 }
 
 std::vector<karat_kernel>& rows();

@@ -104,6 +104,10 @@ const Row median_pool_backward("median_pool2d_backward", []<class W>(Call<W>& c)
   pool_backward(c, false, [&](const std::vector<W>& v, std::size_t) {
     std::vector<W> slope(v.size(), W(0));
     if (v.empty()) return slope;
+    if (any_nan(v)) {  // the result is the first NaN
+      slope[first_largest(v)] = 1;
+      return slope;
+    }
     const auto order = sorted(v);
     const std::size_t n = v.size(), low = (n - 1) / 2, high = c.is("even", "lower") ? low : n / 2;
     slope[order[low]] += W(0.5);

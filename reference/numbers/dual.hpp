@@ -23,6 +23,12 @@ bool is_exact_zero(const T& x) {
   return x == 0;
 }
 
+// max and min propagate NaN.  Enclosure says so of what was made from a NaN.
+template <class T>
+bool not_a_number(const T& x) {
+  return x != x;
+}
+
 // Derivatives in n directions.  Without components it is zero in every direction.
 template <class T>
 struct Tangent {
@@ -119,11 +125,18 @@ struct Dual {
   }
   // At a tie max takes its second argument and min its first: with max(x, 0) and min(x, 0)
   // the derivative at 0 is that of the left side, as the catalogue decides.
-  friend Dual max(const Dual& x, const Dual& y) { return x.value > y.value ? x : y; }
-  friend Dual min(const Dual& x, const Dual& y) { return x.value > y.value ? y : x; }
+  friend Dual max(const Dual& x, const Dual& y) {
+    if (not_a_number(x) || not_a_number(y)) return not_a_number(x) ? x : y;
+    return x.value > y.value ? x : y;
+  }
+  friend Dual min(const Dual& x, const Dual& y) {
+    if (not_a_number(x) || not_a_number(y)) return not_a_number(x) ? x : y;
+    return x.value > y.value ? y : x;
+  }
+  friend bool not_a_number(const Dual& x) { return not_a_number(x.value); }
   friend Dual abs(const Dual& x) {
     using std::abs;
-    if (x.value > 0) return x;
+    if (not_a_number(x) || x.value > 0) return x;
     if (x.value < 0) return -x;
     return {abs(x.value), B(0)};
   }

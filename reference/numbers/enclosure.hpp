@@ -79,6 +79,8 @@ class Enclosure {
   alignas(8) std::byte storage_[48];
 };
 
+inline bool not_a_number(const Enclosure& x) { return x.is_nan(); }
+
 // Ziv's loop: `attempt(bits)` is tried at growing working precision until it returns a
 // value; it may throw Undecided.  nullopt: the cap was reached.
 inline constexpr int first_precision = 96;

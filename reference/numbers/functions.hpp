@@ -16,8 +16,8 @@
 
 namespace karat {
 
-inline Real max(const Real& x, const Real& y) { return x > y ? x : y; }
-inline Real min(const Real& x, const Real& y) { return x > y ? y : x; }
+inline Real max(const Real& x, const Real& y) { return x > y || x != x ? x : y; }
+inline Real min(const Real& x, const Real& y) { return x > y || y != y ? y : x; }
 
 // The number that is carried, without derivatives.
 template <class T>

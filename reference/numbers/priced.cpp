@@ -55,7 +55,9 @@ long double PriceTape::magnitude(double value) const {
 
 void PriceTape::connect(Node& node, const Operand& operand, bool& beyond) {
   const Priced& x = operand.number;
-  beyond = beyond || x.beyond || (x.node >= 0 && !(std::abs(x.value) <= largest_));
+  // An input may be infinite; what was made of it and does not fit has overflowed.
+  const bool made = x.node >= 0 || x.factor != 1;
+  beyond = beyond || x.beyond || (made && !(std::abs(x.value) <= largest_));
   if (x.node < 0) return;
   edges_.push_back({x.node, operand.partial * static_cast<long double>(x.factor)});
   ++node.edges;

@@ -45,8 +45,8 @@ struct Priced {
   friend Priced log(const Priced& x);
   friend Priced log1p(const Priced& x);
   friend Priced sqrt(const Priced& x);
-  friend Priced max(const Priced& x, const Priced& y) { return x.value > y.value ? x : y; }
-  friend Priced min(const Priced& x, const Priced& y) { return x.value > y.value ? y : x; }
+  friend Priced max(const Priced& x, const Priced& y) { return x.value > y.value || x.value != x.value ? x : y; }
+  friend Priced min(const Priced& x, const Priced& y) { return x.value > y.value || y.value != y.value ? y : x; }
   friend Priced abs(const Priced& x) { return x.value < 0 ? -x : x; }
   // Σ of the terms in any order: one node.
   friend Priced sum(const std::vector<Priced>& terms);
@@ -139,6 +139,7 @@ class PriceTape {
 };
 
 inline double plain_value(const Priced& x) { return x.value; }
+inline bool not_a_number(const Priced& x) { return x.value != x.value; }
 inline bool is_exact_zero(const Priced& x) { return x.tape == nullptr && x.value == 0; }
 
 }  // namespace karat

@@ -74,11 +74,18 @@ struct Taped {
     return lift(root, x, 1 / (2 * root));
   }
   // Ties as in Dual.
-  friend Taped max(const Taped& x, const Taped& y) { return x.value > y.value ? x : y; }
-  friend Taped min(const Taped& x, const Taped& y) { return x.value > y.value ? y : x; }
+  friend Taped max(const Taped& x, const Taped& y) {
+    if (not_a_number(x) || not_a_number(y)) return not_a_number(x) ? x : y;
+    return x.value > y.value ? x : y;
+  }
+  friend Taped min(const Taped& x, const Taped& y) {
+    if (not_a_number(x) || not_a_number(y)) return not_a_number(x) ? x : y;
+    return x.value > y.value ? y : x;
+  }
+  friend bool not_a_number(const Taped& x) { return not_a_number(x.value); }
   friend Taped abs(const Taped& x) {
     using std::abs;
-    if (x.value > 0) return x;
+    if (not_a_number(x) || x.value > 0) return x;
     if (x.value < 0) return -x;
     return Taped(abs(x.value));
   }

@@ -62,7 +62,8 @@ struct FocalLoss {
       const bool positive = to_index(in[1].values[i]) == 1;
       const T p = positive ? in[2].values[i] : T(1 - in[2].values[i]);
       if (vanishes(pow(T(1 - p), gamma))) continue;
-      const T d = (gamma * pow(T(1 - p), T(gamma - 1)) * log(p) - pow(T(1 - p), gamma) / p) * factor(in, i, a);
+      const T focus = vanishes(gamma) ? T(0) : T(gamma * pow(T(1 - p), T(gamma - 1)) * log(p));
+      const T d = (focus - pow(T(1 - p), gamma) / p) * factor(in, i, a);
       dp.values[i] = positive ? d : T(-d);
     }
     return {dp};
@@ -174,7 +175,8 @@ struct StableProbabilitiesGradient {
       const T p = positive ? given : T(1 - given), q = positive ? T(1 - given) : given;
       if (vanishes(pow(q, gamma))) continue;
       const T logarithm = positive ? log(given) : log1p(-given);
-      const T d = (gamma * pow(q, T(gamma - 1)) * logarithm - pow(q, gamma) / p) * factor(in, i, a);
+      const T focus = vanishes(gamma) ? T(0) : T(gamma * pow(q, T(gamma - 1)) * logarithm);
+      const T d = (focus - pow(q, gamma) / p) * factor(in, i, a);
       dp.values[i] = positive ? d : T(-d);
     }
     return {dp};

@@ -124,7 +124,7 @@ struct IndexedOf {
       const std::vector<T> s = Rows::softmax(x, n);
       for (std::size_t c = 0; c < classes; ++c) {
         const T hard = weight(target(n)) * (s[c] - T(c == target(n) ? 1 : 0));
-        const T soft = (s[c] * all_weights - weight(c)) / T(static_cast<double>(classes));
+        const T soft = vanishes(smoothing) ? T(0) : T((s[c] * all_weights - weight(c)) / T(static_cast<double>(classes)));
         const T d = ((1 - smoothing) * hard + smoothing * soft) * dy.values[a.text("reduction") == "none" ? n : 0];
         dx.values[n * classes + c] = a.text("reduction") == "mean" ? T(d / kept_weights) : d;
       }

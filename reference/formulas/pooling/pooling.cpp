@@ -107,7 +107,10 @@ struct MaxPool {
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     return {window_gradient("max_pool2d", in, a, [](const std::vector<T>& seen, std::int64_t) {
       std::vector<T> slope(seen.size(), T(0));
-      if (!seen.empty()) slope[static_cast<std::size_t>(std::max_element(seen.begin(), seen.end()) - seen.begin())] = T(1);
+      std::size_t most = 0;
+      for (std::size_t k = 0; k < seen.size() && !is_nan(seen[most]); ++k)
+        if (is_nan(seen[k]) || seen[k] > seen[most]) most = k;
+      if (!seen.empty()) slope[most] = T(1);
       return slope;
     })};
   }
@@ -147,16 +150,21 @@ struct MedianPool {
       return lower ? seen[half - 1] : T((seen[half - 1] + seen[half]) / 2);
     })};
   }
-  // 1 for the element in the middle, or one half for each of the two
+  // 1 for the element in the middle, or one half for each of the two; for a NaN, which is the result
   template <class T>
   static Tensors<T> gradient(const Tensors<T>& in, const Attributes& a) {
     return {window_gradient("median_pool2d", in, a, [&](const std::vector<T>& seen, std::int64_t) {
+      std::vector<T> slope(seen.size(), T(0));
+      if (seen.empty()) return slope;
+      for (std::size_t k = 0; k < seen.size(); ++k)
+        if (is_nan(seen[k])) {
+          slope[k] = T(1);
+          return slope;
+        }
       std::vector<std::size_t> order(seen.size());
       std::iota(order.begin(), order.end(), std::size_t{0});
       std::stable_sort(order.begin(), order.end(), [&](std::size_t s, std::size_t t) { return seen[s] < seen[t]; });
       const std::size_t n = seen.size(), low = (n - 1) / 2, high = a.text("even") == "lower" ? low : n / 2;
-      std::vector<T> slope(n, T(0));
-      if (n == 0) return slope;
       slope[order[low]] = slope[order[low]] + T(0.5);
       slope[order[high]] = slope[order[high]] + T(0.5);
       return slope;
