@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -61,6 +63,23 @@ void explain_row(const Operator& op) {
                                                                      : "along an axis: slices are independent, all tensors have one shape");
 }
 
+// How far `accepted` holds from `middle` on, towards `end`.
+template <class Accepted>
+std::int64_t reach(std::int64_t middle, std::int64_t end, Accepted accepted) {
+  const std::int64_t direction = end < middle ? -1 : 1, limit = (end - middle) * direction;
+  std::int64_t good = 0, bad = 1;
+  while (bad <= limit && accepted(middle + direction * bad)) {
+    good = bad;
+    bad *= 2;
+  }
+  bad = std::min(bad, limit + 1);
+  while (bad - good > 1) {
+    const std::int64_t half = good + (bad - good) / 2;
+    (accepted(middle + direction * half) ? good : bad) = half;
+  }
+  return middle + direction * good;
+}
+
 // Every result that a level accepts, as a range of neighbours around the correctly rounded one.
 void explain_accepted(const Question& question, std::size_t element, const Format& f) {
   const auto [part, place] = properties::unit_of(question, element);
@@ -71,18 +90,54 @@ void explain_accepted(const Question& question, std::size_t element, const Forma
     std::printf("  the rounding is below every quantum, or undecided\n");
     return;
   }
-  for (const char* name : {"exact", "faithful", "max-ulp 4"}) {
+  for (const char* name : {"exact", "faithful", "stable", "permissive", "max-ulp 4"}) {
     const properties::Level level = *properties::parse_level(name);
+    properties::Budgets budgets(the_unit.question, properties::care_of(level));
+    const properties::Budget budget = budgets.at(at);
+    if (properties::by_budget(level) && budget.out_of_range) {
+      std::printf("  %-10s not judged: every accepted algorithm overflows here\n", name);
+      continue;
+    }
     const auto accepted = [&](std::int64_t n) {
-      const auto j = decide([&](int precision) { return properties::judge(level, f, from_ordinal(f, n), answers(the_unit.question)[at], precision == precision_cap); });
+      const auto j = decide([&](int precision) {
+        return properties::judge(level, f, from_ordinal(f, n), answers(the_unit.question)[at], precision == precision_cap, [&] { return budget; });
+      });
       return j && j->ok;
     };
     const std::int64_t middle = ordinal(f, *bits), top = ordinal(f, f.infinity());
-    std::int64_t low = middle, high = middle;
-    while (low > -top && low > middle - 16 && accepted(low - 1)) --low;
-    while (high < top && high < middle + 16 && accepted(high + 1)) ++high;
+    const std::int64_t low = reach(middle, -top, accepted), high = reach(middle, top, accepted);
     std::printf("  %-10s accepts %s … %s (%lld values)\n", name, to_text(f, from_ordinal(f, low)).c_str(), to_text(f, from_ordinal(f, high)).c_str(),
                 static_cast<long long>(high - low + 1));
+  }
+}
+
+// Which roundings of which accepted algorithm cost what.
+void explain_budget(const Question& question, std::size_t element, const Format& f) {
+  const auto [part, place] = properties::unit_of(question, element);
+  properties::Budgets budgets(part.question, properties::care_of(properties::default_level));
+  const properties::Budget budget = budgets.at(place);
+  if (budget.out_of_range || budget.undefined) return;
+  const double y = [&, p = place, &unit = part] {
+    const PrecisionScope scope(first_precision);
+    return answers(unit.question)[p].value.midpoint();
+  }();
+  int exponent = 0;
+  std::frexp(y, &exponent);
+  const double ulp = std::ldexp(1.0, std::max(exponent - 1, f.e_min) - f.fraction_bits());
+  const auto ulps = [&](long double cost) { return static_cast<double>(cost / static_cast<long double>(ulp)); };
+  const auto algorithms = budgets.make_up(place);
+  std::printf("  budget     %.3g ulp before the last rounding: the largest over %zu accepted algorithm%s, each as it stands and\n"
+              "             with its roundings moved in three random directions\n",
+              ulps(budget.bound), algorithms.size(), algorithms.size() == 1 ? "" : "s");
+  for (std::size_t k = 0; k < algorithms.size(); ++k) {
+    std::printf("    algorithm %zu: %s\n", k + 1, algorithms[k].out_of_range ? "overflows here" : (std::to_string(ulps(algorithms[k].bound)) + " ulp").c_str());
+    constexpr std::size_t shown = 8;
+    for (std::size_t s = 0; s < std::min(shown, algorithms[k].shares.size()) && algorithms[k].shares[s].cost > 0; ++s) {
+      const PriceTape::Share& share = algorithms[k].shares[s];
+      const std::string what = share.terms > 0 ? "sum of " + std::to_string(share.terms) : share.what;
+      std::printf("      %-10s = %-13.6g costs %.3g ulp, dy/dv = %.3g\n", what.c_str(), share.value, ulps(share.cost), static_cast<double>(share.moves));
+    }
+    if (algorithms[k].shares.size() > shown) std::printf("      and %zu roundings that cost less\n", algorithms[k].shares.size() - shown);
   }
 }
 
@@ -113,10 +168,12 @@ int explain(const Options& options) {
     const auto exact = properties::exact_text(question, i, 25);
     std::printf("\n%s(%s) in %s\n  value      %s  (%s)\n", op->name.c_str(), arguments.c_str(), std::string(f->name).c_str(), exact.hex.c_str(), exact.decimal.c_str());
     const auto [part, place] = properties::unit_of(question, i);
-    if (specials(part.question)[place].empty())
+    if (specials(part.question)[place].empty()) {
       explain_accepted(question, i, *f);
-    else
+      explain_budget(question, i, *f);
+    } else {
       std::printf("  decided by the operator's row, at every level\n");
+    }
   }
   return conforms;
 }
@@ -126,7 +183,7 @@ int explain(const Options& options) {
 Command explain_command() {
   return {"explain", [](CLI::App& app, std::function<int()>& run) {
             auto options = std::make_shared<Options>();
-            app.description("Explains an operator, a verdict, or which results are accepted at an input");
+            app.description("Explains an operator, a verdict, or which results are accepted at an input, and what their budget is made of");
             app.footer(
                 "Examples:\n"
                 "  karat explain softmax\n"

@@ -71,8 +71,9 @@ std::pair<long, long> binades(const Format& f, const Answer& y) {
 
 Enclosure enclosed(long double b) {
   int exponent = 0;
-  const long double m = std::frexp(b, &exponent);  // rounded up to a double: a bound
-  return ldexp(Enclosure(std::nextafter(static_cast<double>(m), 2.0)), exponent);
+  const long double m = std::frexp(b, &exponent);
+  const auto nearest = static_cast<double>(m);  // rounded up to a double: a bound
+  return ldexp(Enclosure(static_cast<long double>(nearest) < m ? std::nextafter(nearest, 2.0) : nearest), exponent);
 }
 
 // RN(y − B) ≤ got ≤ RN(y + B): what rounds to got lies within B of y.
@@ -162,7 +163,7 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
         break;
       }
       accepted = within_budget(f, budget, got, exact);
-      if (accepted && !*accepted) {
+      if (accepted && !*accepted && !budget.moved_data) {
         accepted = among_subnormals(f, got, exact);
         if (accepted && *accepted) j.policy = "subnormal_result";
       }
@@ -236,13 +237,12 @@ std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, c
     }
   }
   if (pending.empty()) return result;
-  const Care care = level.rule == Level::Rule::permissive ? Care{4, true} : Care{};
   std::unique_ptr<Budgets> budgets;
   decide([&](int bits) -> std::optional<bool> {
     const std::vector<Answer> exact = answers(unit.question);
     std::erase_if(pending, [&](std::size_t i) {
       const auto j = judge(level, f, got[i], exact[i], bits == precision_cap, [&] {
-        if (!budgets) budgets = std::make_unique<Budgets>(unit.question, care);
+        if (!budgets) budgets = std::make_unique<Budgets>(unit.question, care_of(level));
         return budgets->at(i);
       });
       if (j) result[i] = *j;

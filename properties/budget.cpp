@@ -25,6 +25,8 @@ struct Budgets::Trace {
   }
 };
 
+Care care_of(const Level& level) { return level.rule == Level::Rule::permissive ? Care{4, true} : Care{}; }
+
 Budgets::Budgets(const Question& question, const Care& care) {
   // Directions are the same for every question: a verdict replays.
   for (const Evaluate<Priced>& algorithm : question.op->algorithms)
@@ -35,8 +37,10 @@ Budgets::~Budgets() = default;
 Budget Budgets::at(std::size_t element) {
   Budget b;
   bool judged = false, beyond = false;
+  b.moved_data = true;
   for (const auto& trace : traces_) {
     const Priced& y = trace->outputs.at(element);
+    b.moved_data = b.moved_data && y.node < 0;
     if (y.beyond) {
       beyond = beyond || !trace->moved;
       continue;

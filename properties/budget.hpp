@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "properties/level.hpp"
 #include "reference/exact.hpp"
 
 namespace karat::properties {
@@ -18,7 +19,11 @@ struct Budget {
   long double bound = 0;      // |got − y| before the last rounding
   bool out_of_range = false;  // every accepted algorithm overflows on this input
   bool undefined = false;     // no accepted algorithm gives a number
+  bool moved_data = false;    // nothing is computed: an input, or 0, chosen
 };
+
+// What a level means by careful.
+Care care_of(const Level& level);
 
 class Budgets {
  public:
