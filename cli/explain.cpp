@@ -100,7 +100,7 @@ void explain_accepted(const Question& question, std::size_t element, const Forma
     }
     const auto accepted = [&](std::int64_t n) {
       const auto j = decide([&](int precision) {
-        return properties::judge(level, f, from_ordinal(f, n), answers(the_unit.question)[at], precision == precision_cap, [&] { return budget; });
+        return properties::judge(level, f, from_ordinal(f, n), answers(the_unit.question)[at], precision == precision_cap, [&](bool) { return budget; });
       });
       return j && j->ok;
     };

@@ -26,12 +26,13 @@ struct Judgement {
   const char* policy = nullptr;  // accepted under this policy only
 };
 
-using BudgetOf = std::function<Budget()>;
+// The budget, or with `quick` a lower bound of it that may already be enough.
+using BudgetOf = std::function<Budget(bool quick)>;
 
 // nullopt: the precision does not decide.  With `last` (the cap) every answer is final.
 // `budget` is asked where the level goes by it and got is not correctly rounded.
 std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact, bool last,
-                               const BudgetOf& budget = [] { return Budget{.undefined = true}; });
+                               const BudgetOf& budget = [](bool) { return Budget{.undefined = true}; });
 
 // A result whose right values the row lists.
 Judgement judge_special(const Format& f, Bits got, const Specials& right);

@@ -27,41 +27,61 @@ struct Budgets::Trace {
 
 Care care_of(const Level& level) { return level.rule == Level::Rule::permissive ? Care{4, true} : Care{}; }
 
-Budgets::Budgets(const Question& question, const Care& care) {
-  // Directions are the same for every question: a verdict replays.
-  for (const Evaluate<Priced>& algorithm : question.op->algorithms)
-    for (const std::uint64_t seed : {0, 1, 2, 3}) traces_.push_back(std::make_unique<Trace>(question, algorithm, care, seed));
-}
+Budgets::Budgets(const Question& question, const Care& care) : question_(question), care_(care), traces_(4 * question.op->algorithms.size()) {}
 Budgets::~Budgets() = default;
+
+Budgets::Trace& Budgets::trace(std::size_t k) {
+  // Directions are the same for every question: a verdict replays.
+  if (!traces_[k]) traces_[k] = std::make_unique<Trace>(question_, question_.op->algorithms[k / 4], care_, k % 4);
+  return *traces_[k];
+}
+
+Budget Budgets::at_least(std::size_t element) {
+  Trace& first = trace(0);
+  const Priced& y = first.outputs.at(element);
+  Budget b;
+  b.bound = y.beyond || first.tape.exact(y) ? 0 : first.tape.budget(y);
+  if (!(b.bound >= 0)) b.bound = 0;
+  return b;
+}
 
 Budget Budgets::at(std::size_t element) {
   Budget b;
-  bool judged = false, beyond = false;
   b.moved_data = true;
-  for (const auto& trace : traces_) {
-    const Priced& y = trace->outputs.at(element);
+  bool judged = false, beyond = false, exact = true;
+  for (std::size_t k = 0; k < traces_.size(); ++k) {
+    Trace& t = trace(k);
+    const Priced& y = t.outputs.at(element);
     b.moved_data = b.moved_data && y.node < 0;
     if (y.beyond) {
-      beyond = beyond || !trace->moved;
+      beyond = beyond || !t.moved;
       continue;
     }
-    const long double bound = trace->tape.budget(y);
+    const long double bound = t.tape.budget(y);
     if (std::isnan(bound) || std::isnan(y.value)) continue;
-    judged = judged || !trace->moved;
+    judged = judged || !t.moved;
+    exact = exact && (t.moved || t.tape.exact(y));
     b.bound = std::max(b.bound, bound);
   }
   b.out_of_range = !judged && beyond;
   b.undefined = !judged && !beyond;
+  if (judged && !beyond && exact) b.bound = 0;
   return b;
+}
+
+bool Budgets::singular(std::size_t element) {
+  for (std::size_t k = 0; k < traces_.size(); ++k)
+    if (std::isfinite(trace(k).outputs.at(element).value)) return true;
+  return false;
 }
 
 std::vector<Budgets::Algorithm> Budgets::make_up(std::size_t element) {
   std::vector<Algorithm> all;
-  for (const auto& trace : traces_) {
-    if (trace->moved) continue;
-    const Priced& y = trace->outputs.at(element);
-    Algorithm a{trace->tape.budget(y), y.beyond, y.value, trace->tape.shares(y)};
-    std::stable_sort(a.shares.begin(), a.shares.end(), [](const auto& s, const auto& t) { return s.cost > t.cost; });
+  for (std::size_t k = 0; k < traces_.size(); k += 4) {
+    Trace& t = trace(k);
+    const Priced& y = t.outputs.at(element);
+    Algorithm a{t.tape.budget(y), y.beyond, y.value, t.tape.shares(y)};
+    std::stable_sort(a.shares.begin(), a.shares.end(), [](const auto& s, const auto& u) { return s.cost > u.cost; });
     all.push_back(std::move(a));
   }
   return all;

@@ -2,7 +2,7 @@
 // Error budgets: what a careful kernel can be off by, on one input.  The accepted algorithms of the
 // operator's row are run on tapes that price every rounding (reference/numbers/priced.hpp): each
 // as it stands, and with every node moved by its own cost in three random directions.  A budget is
-// the largest of these.
+// the largest of these; 0 where nothing rounds in any accepted algorithm, in whatever order.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,11 @@ class Budgets {
 
   // Of an element of all outputs.
   Budget at(std::size_t element);
+  // By the first algorithm as it stands: no more than at(), and often enough.
+  Budget at_least(std::size_t element);
+
+  // Where the formula gives no number: an accepted algorithm, moved by its own roundings, does.
+  bool singular(std::size_t element);
 
   struct Algorithm {
     long double bound = 0;
@@ -44,7 +49,11 @@ class Budgets {
 
  private:
   struct Trace;
-  std::vector<std::unique_ptr<Trace>> traces_;
+  Trace& trace(std::size_t k);  // of algorithm k / 4, as it stands and then moved
+
+  Question question_;
+  Care care_;
+  std::vector<std::unique_ptr<Trace>> traces_;  // made when they are asked for
 };
 
 }  // namespace karat::properties

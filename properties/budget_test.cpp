@@ -74,7 +74,7 @@ TEST_CASE("every bound can fail: 0.95 of the budget passes, and what lies beyond
               const auto near = beside(part.question, i, f, 0, 1);
               if (!near || !is_finite(f, *near) || magnitude(f, *near) <= 2 * f.min_normal()) continue;  // the rule for subnormals
               const auto verdict = [&](Bits got) {
-                return decide([&](int bits) { return judge(level, f, got, answers(part.question)[i], bits == precision_cap, [&] { return budget; }); });
+                return decide([&](int bits) { return judge(level, f, got, answers(part.question)[i], bits == precision_cap, [&](bool) { return budget; }); });
               };
               for (const double sign : {-1.0, 1.0}) {
                 const auto inside = beside(part.question, i, f, budget.bound, 0.95 * sign), edge = beside(part.question, i, f, budget.bound, sign),

@@ -13,6 +13,7 @@
 #include "properties/nearest.hpp"
 #include "properties/rapid.hpp"
 #include "properties/trial.hpp"
+#include "properties/vacuity.hpp"
 
 namespace karat::properties {
 namespace {
@@ -85,6 +86,7 @@ class Check {
 
   // One case, with its own words, for replay.
   void replay(const Case& c) {
+    replaying_ = true;
     one(c, true);
     for (auto& [kind, seen] : seen_)
       verdict_.failures.push_back(failure_of(kind, seen, seen.worst, seen.finding));
@@ -106,6 +108,12 @@ class Check {
       return;
     }
     ++judged_;
+    if (const auto meaning = meaning_of(c.question)) {
+      meaning->any() ? ++verdict_.meaningful : ++verdict_.vacuous;
+      if (meaning->any())
+        for (std::size_t t = 0; t < meaning->moves.size(); ++t)
+          if (meaning->moves[t]) moved_by_.insert(t);
+    }
     for (const std::string& note : trial.notes)
       if (verdict_.notes.size() < 3) verdict_.notes.push_back(note);
     count(c, trial);
@@ -244,8 +252,18 @@ class Check {
       verdict_.result = Result::skip;
       for (const std::string& r : reasons_)
         verdict_.reason += (verdict_.reason.empty() ? "declines every case: " : "; ") + r;
+    } else if (verdict_.meaningful == 0 && replaying_ == false && !find_operator(verdict_.op)->constant) {
+      verdict_.result = Result::error;
+      verdict_.reason = "none of its " + std::to_string(judged_) + " cases could show anything: expected outputs are constant, not moved by any input, or too large to be looked at";
     } else {
       verdict_.result = Result::pass;
+    }
+    if (verdict_.meaningful > 0 && !replaying_) {
+      std::string without;
+      const auto& inputs = find_operator(verdict_.op)->inputs;
+      for (std::size_t t = 0; t < inputs.size(); ++t)
+        if (!moved_by_.contains(t)) without += (without.empty() ? "" : ", ") + inputs[t].name;
+      if (!without.empty()) verdict_.notes.push_back("no case's expected output is moved by " + without);
     }
     if (declined_ > 0 && judged_ > 0) {
       std::string note =
@@ -269,7 +287,8 @@ class Check {
   std::string origin_;  // of the failure being reported: names it where it is too long to write
   std::int64_t declined_ = 0, judged_ = 0;
   bool declined_values_ = false;
-  bool finished_ = false;
+  bool finished_ = false, replaying_ = false;
+  std::set<std::size_t> moved_by_;  // inputs
 };
 
 // The case that a line writes out, or names.

@@ -44,6 +44,9 @@ struct KernelVerdict {
   double max_ulp = 0;
   std::vector<NamedValue> max_ulp_at;
   std::map<std::string, std::int64_t> policies;
+  // Cases that could show something, and those whose expected output is constant, or which no input
+  // moves; large ones are not looked at.
+  std::int64_t meaningful = 0, vacuous = 0;
   std::vector<std::string> notes;
   double seconds = 0;
 };

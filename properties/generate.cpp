@@ -56,7 +56,7 @@ class Planner {
   Plan make() {
     if (op_.independence == Independence::whole) {
       for (const Example& example : op_.examples)
-        for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special})
+        for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special, Fill::small})
           add(filled(op_, f_, example, fill, random_()));
       if (!op_.examples.empty()) threaded(filled(op_, f_, op_.examples[0], Fill::usual, random_()));
     } else if (op_.independence == Independence::elementwise) {
@@ -303,6 +303,11 @@ Question filled(const Operator& op, const Format& f, const Example& example, Fil
       b = usual_value(f, row, random);
       if (fill == Fill::directed && !row.directed.empty() && random() % 2 == 0) b = rounded(f, row.directed[random() % row.directed.size()]);
       if (fill == Fill::close) b = from_ordinal(f, ordinal(f, middle) + static_cast<std::int64_t>(random() % 5));
+      if (fill == Fill::small) {
+        constexpr double small[] = {1, -1, 2, 0.5, -2, 3, 0, 0.25, -0.5, -3, 4};
+        b = rounded(f, small[random() % std::size(small)]);
+        if (!row.takes(to_double(f, b))) b = rounded(f, row.typical.high >= 1 && random() % 2 == 0 ? 1 : 0.5);
+      }
       if (fill == Fill::special && random() % 8 == 0) b = pool[random() % pool.size()];
       if (!row.takes(to_double(f, b))) b = usual_value(f, row, random);
     }

@@ -30,8 +30,9 @@ struct Plan {
   bool exhaustive = false;  // all 2^16 values of a unary 16-bit operator are among them
 };
 // How the inputs of an example are drawn: usual values; the row's directed ones among them; all
-// within a few units of each other; NaN, infinities, zeros and extremes among them.
-enum class Fill { usual, directed, close, special };
+// within a few units of each other; NaN, infinities, zeros and extremes among them; small integers and
+// powers of two, on which sums and products are exact in whatever order.
+enum class Fill { usual, directed, close, special, small };
 Question filled(const Operator& op, const Format& f, const Example& example, Fill fill, std::uint64_t seed);
 
 Plan plan(const Operator& op, const Format& f, const host::KernelRow& kernel, std::uint64_t seed);

@@ -274,7 +274,7 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
   Case c;
   if (op.independence == Independence::whole) {
     const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(draw(rc::gen::inRange(0, static_cast<int>(n)))); };
-    c.question = filled(op, f, op.examples.at(pick(op.examples.size())), static_cast<Fill>(pick(4)), seed * 7919 + static_cast<std::uint64_t>(index));
+    c.question = filled(op, f, op.examples.at(pick(op.examples.size())), static_cast<Fill>(pick(5)), seed * 7919 + static_cast<std::uint64_t>(index));
     c.origin = "random:" + std::to_string(index);
     c.layout = base_layout(kernel, f, c.question);
     c.layout.threads = draw(rc::gen::inRange(1, 4));

@@ -150,6 +150,8 @@ void Recorder::verdict(const KernelVerdict& v) {
       v.finite > 0 ? static_cast<double>(v.rounded) / static_cast<double>(v.finite) : 0.0;
   json["undecided"] = v.undecided;
   json["policies"] = v.policies;
+  json["meaningful"] = v.meaningful;
+  json["vacuous"] = v.vacuous;
   if (!v.notes.empty()) json["notes"] = v.notes;
   Json failures = Json::array();
   for (const Failure& f : v.failures) {

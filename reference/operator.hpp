@@ -110,6 +110,7 @@ struct Operator {
   Independence independence = Independence::elementwise;
   Catalogue catalogue;
   std::vector<Example> examples;  // of `whole` operators; the others' cases need none
+  bool constant = false;          // the result is the same whatever the inputs: zeros
 
   // Filled in by rows.hpp from the formula's template.
   Evaluate<Real> real;

@@ -207,6 +207,8 @@ std::string console_table(const Records& records, bool colour, int width, bool f
   }
   out.timings(records.timings);
   out.line();
+  if (const auto n = vacuous(records); n > 0)
+    out.paragraph(Paint::skip, "note: ", plural(n, "case", "cases") + " could show nothing: answers that are constant, or that no input moves");
   if (const auto n = undecided(records); n > 0)
     out.paragraph(Paint::error,
                   "note: ", plural(n, "result was", "results were") + " left undecided at the precision cap");

@@ -88,6 +88,8 @@ Json kernel(const Kernel& k) {
   out["max_ulp_at"] = values(k.max_ulp_at);
   set(out, "correctly_rounded", k.correctly_rounded);
   out["undecided"] = k.undecided;
+  out["meaningful"] = k.meaningful;
+  out["vacuous"] = k.vacuous;
   Json policies = Json::object();
   for (const auto& [policy, count] : k.policies) policies[policy] = count;
   out["policies"] = policies;

@@ -195,6 +195,8 @@ Kernel kernel_fields(const nlohmann::json& value, Place place, std::uint64_t& un
   out.max_ulp_at = f.values("max_ulp_at");
   out.correctly_rounded = f.figure("correctly_rounded");
   out.undecided = f.count("undecided");
+  out.meaningful = f.count("meaningful");
+  out.vacuous = f.count("vacuous");
   out.policies = f.counts("policies");
   out.notes = f.texts("notes");
   if (const auto* failures = f.array("failures"))

@@ -92,7 +92,7 @@ struct Kernel {
   std::optional<double> max_ulp;
   std::vector<Value> max_ulp_at;
   std::optional<double> correctly_rounded;
-  std::uint64_t undecided = 0;
+  std::uint64_t undecided = 0, meaningful = 0, vacuous = 0;
   std::vector<std::pair<std::string, std::uint64_t>> policies;
   std::vector<std::string> notes;
   std::vector<Failure> failures;

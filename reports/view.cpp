@@ -144,6 +144,11 @@ std::string level_sentence(const std::string& level) {
     return "exact: a result passes only if it is the representable number nearest to the exact answer, ties "
            "to even "
            "(correctly rounded).";
+  if (level == "stable")
+    return "stable: a result passes if a careful kernel could have given it: it is within the error budget that "
+           "is derived for this input, and rounded once.";
+  if (level == "permissive")
+    return "permissive: as stable, with sequential sums and primitives of 4 ulp.";
   if (level.starts_with(max_ulp_level))
     return printable(level) + ": a result passes if it is within " +
            printable(level.substr(max_ulp_level.size())) + " ulp of the exact answer.";
@@ -197,6 +202,12 @@ std::map<std::string, std::uint64_t> policies(const Records& records) {
   for (const Kernel& k : records.kernels)
     for (const auto& [name, count] : k.policies) out[printable(name)] += count;
   return out;
+}
+
+std::uint64_t vacuous(const Records& records) {
+  std::uint64_t sum = 0;
+  for (const Kernel& k : records.kernels) sum += k.vacuous;
+  return sum;
 }
 
 std::uint64_t undecided(const Records& records) {

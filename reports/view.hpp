@@ -66,6 +66,8 @@ std::vector<Reason> reasons(const BackEnd&, Verdict);
 // All policies of these records with their sums; elements that were left undecided.
 std::map<std::string, std::uint64_t> policies(const Records&);
 std::uint64_t undecided(const Records&);
+// Cases that could show nothing: constant answers, or answers that no input moves.
+std::uint64_t vacuous(const Records&);
 
 // One name and value a line of an environment's table; empty ones are left out.
 std::vector<Value> environment_rows(const Run&);

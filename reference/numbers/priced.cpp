@@ -87,8 +87,8 @@ Priced PriceTape::constant(const Priced& c) {
 }
 
 Priced PriceTape::push(const char* what, double value, std::initializer_list<Operand> operands, double inside, double last,
-                       bool exact_if_small) {
-  Node node{what, value, edges_.size(), 0, 0, 0, 0};
+                       bool exact_if_small, bool exact) {
+  Node node{what, value, edges_.size(), 0, 0, 0, 0, exact};
   bool beyond = false;
   for (const Operand& operand : operands) connect(node, operand, beyond);
   long double mag = magnitude(value);
@@ -104,6 +104,27 @@ Priced PriceTape::push(const char* what, double value, std::initializer_list<Ope
   return y;
 }
 
+bool PriceTape::sums_exactly(std::span<const double> terms) const {
+  int quantum = 0;
+  bool any = false;
+  double total = 0;
+  for (const double t : terms) {
+    if (!std::isfinite(t)) return false;
+    if (t == 0) continue;
+    int exponent = 0;
+    double m = std::ldexp(std::frexp(t, &exponent), 53);
+    exponent -= 53;
+    while (std::fmod(m, 2) == 0) {
+      m /= 2;
+      ++exponent;
+    }
+    quantum = any ? std::min(quantum, exponent) : exponent;
+    any = true;
+    total += std::abs(t);
+  }
+  return !any || (quantum >= compute_.quantum() && total <= std::ldexp(1.0, std::min(quantum + compute_.precision, compute_.e_max)));
+}
+
 Priced PriceTape::push_sum(const std::vector<Priced>& terms) {
   std::vector<Priced> kept;
   for (const Priced& t : terms)
@@ -111,7 +132,9 @@ Priced PriceTape::push_sum(const std::vector<Priced>& terms) {
   if (kept.size() == 1) return kept[0];
   long double absolute = 0;
   long double total = 0;
-  Node node{"sum", 0, edges_.size(), 0, kept.size(), 0, 0};
+  std::vector<double> values;
+  for (const Priced& t : kept) values.push_back(t.value);
+  Node node{"sum", 0, edges_.size(), 0, kept.size(), 0, 0, sums_exactly(values)};
   bool beyond = false;
   for (const Priced& t : kept) {
     absolute += magnitude(t.value);
@@ -166,6 +189,12 @@ long double PriceTape::budget(const Priced& y) {
   return total;
 }
 
+bool PriceTape::exact(const Priced& y) {
+  bool all = true;
+  sweep(y, [&](const Node& node, long double, bool) { all = all && node.exact; });
+  return all;
+}
+
 std::vector<PriceTape::Share> PriceTape::shares(const Priced& y) {
   std::vector<Share> all;
   sweep(y, [&](const Node& node, long double adjoint, bool last) {
@@ -182,7 +211,8 @@ Priced operator+(const Priced& x, const Priced& y) {
   if (is_constant(y) && y.value == 0) return x;
   PriceTape* tape = x.tape ? x.tape : y.tape;
   const Priced a = is_constant(x) ? tape->constant(x) : x, b = is_constant(y) ? tape->constant(y) : y;
-  return tape->push("+", a.value + b.value, {{a, 1}, {b, 1}}, 1, 0, true);
+  const double terms[] = {a.value, b.value};
+  return tape->push("+", a.value + b.value, {{a, 1}, {b, 1}}, 1, 0, true, tape->sums_exactly(terms));
 }
 Priced operator-(const Priced& x, const Priced& y) { return x + (-y); }
 
@@ -193,7 +223,9 @@ Priced operator*(const Priced& x, const Priced& y) {
   PriceTape* tape = x.tape ? x.tape : y.tape;
   const Priced a = is_constant(x) ? tape->constant(x) : x, b = is_constant(y) ? tape->constant(y) : y;
   if ((is_constant(x) && x.value == 0) || (is_constant(y) && y.value == 0)) return Priced(a.value * b.value);
-  return tape->push("×", a.value * b.value, {{a, static_cast<long double>(b.value)}, {b, static_cast<long double>(a.value)}}, 1, 0, false);
+  const double product = a.value * b.value;
+  const bool exact = std::isfinite(product) && std::fma(a.value, b.value, -product) == 0 && exact_bits(tape->compute_, product).has_value();
+  return tape->push("×", product, {{a, static_cast<long double>(b.value)}, {b, static_cast<long double>(a.value)}}, 1, 0, false, exact);
 }
 
 Priced operator/(const Priced& x, const Priced& y) {

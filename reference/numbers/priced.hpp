@@ -77,6 +77,10 @@ class PriceTape {
   // Σ_k cost_k |∂y/∂v_k| over the roundings behind y.
   long double budget(const Priced& y);
 
+  // Nothing behind y rounds, in whatever order its sums are taken: every product is a number of the
+  // format, and the terms of every sum are multiples of a quantum that all partial sums are too.
+  bool exact(const Priced& y);
+
   struct Share {
     const char* what;    // "exp", "×", "sum"
     double value;        // of the node
@@ -115,10 +119,12 @@ class PriceTape {
     std::size_t first, edges;  // in edges_
     std::size_t terms;
     long double inside, last;  // cost, where others follow and where none does
+    bool exact = false;
   };
   // c: roundings; `exact_if_small`: no error among subnormals.
-  Priced push(const char* what, double value, std::initializer_list<Operand> operands, double inside, double last, bool exact_if_small);
+  Priced push(const char* what, double value, std::initializer_list<Operand> operands, double inside, double last, bool exact_if_small, bool exact = false);
   Priced push_sum(const std::vector<Priced>& terms);
+  bool sums_exactly(std::span<const double> terms) const;
   Priced finish(Node node, double wobble);
   Priced constant(const Priced& c);  // with its rounding, if it takes one
   void connect(Node& node, const Operand& operand, bool& beyond);

@@ -101,6 +101,7 @@ const Row zeros{whole<Zeros>({
     .inputs = {normal_draw()},
     .outputs = {"w"},
     .examples = {{.shapes = {{5}}}},
+    .constant = true,
 })};
 
 }  // namespace
