@@ -191,6 +191,16 @@ TEST_CASE("forms that are not accepted miss the budget by far, and the accepted 
     const std::map<std::string, Attributes::Value> a{{"alpha", -1.0}, {"reduction", "none"}};
     CHECK(budgets_off("focal_loss_with_logits", {label, f32s({1}, {x + 4})}, 0, static_cast<double>(-q * q * std::log(s)), a) > 100);
   }
+  {  // β^t in f32
+    const float beta2 = 0.999f, eta = 0.125f, eps = 0x1p-27f, v = 0.3f, s = 0.7f;
+    const float moment = 0.875f * v + 0.125f * 0.1f, second = beta2 * s + (1 - beta2) * 0.1f * 0.1f;
+    const auto off = [&](float correction) {
+      const float step = eta * (moment / (1 - 0.875f * 0.875f * 0.875f)) / (std::sqrt(second / correction) + eps);
+      return budgets_off("adam", {f32s({1}, {0}), f32s({1}, {0.1f}), f32s({1}, {v}), f32s({1}, {s}), f32s({1}, {0})}, 0, static_cast<double>(-step), {{"t", std::int64_t{3}}, {"beta2", static_cast<double>(beta2)}});
+    };
+    CHECK(off(1 - beta2 * beta2 * beta2) > 2);
+    CHECK(off(static_cast<float>(1 - std::pow(static_cast<double>(beta2), 3))) <= 2);
+  }
   {  // one-pass variance
     const std::vector<float> v{10000, 10001, 10002, 10003};
     float sum = 0, squares = 0;
