@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace karat {
 namespace {
@@ -157,25 +158,24 @@ template <class See>
 void PriceTape::sweep(const Priced& y, See see) {
   if (y.node < 0) return;
   adjoint_.resize(nodes_.size(), 0);
-  std::vector<int> touched{y.node};  // a heap: parents come before what they were made from
-  adjoint_[static_cast<std::size_t>(y.node)] = static_cast<long double>(y.factor);
-  while (!touched.empty()) {
-    std::pop_heap(touched.begin(), touched.end());
-    const int n = touched.back();
-    touched.pop_back();
-    const auto at = static_cast<std::size_t>(n);
-    const long double adjoint = adjoint_[at];
-    adjoint_[at] = 0;
-    if (adjoint == 0) continue;  // seen already, or 0: 0·∞ must not reach an unrelated node
-    const Node& node = nodes_[at];
-    see(node, adjoint, n == y.node);
+  touched_.resize(nodes_.size(), 0);
+  const auto start = static_cast<std::size_t>(y.node);
+  adjoint_[start] = static_cast<long double>(y.factor);
+  touched_[start] = 1;
+  std::size_t waiting = 1;
+  for (std::size_t n = start; waiting > 0; --n) {  // what a node was made from comes before it
+    if (!touched_[n]) continue;
+    touched_[n] = 0;
+    --waiting;
+    const long double adjoint = std::exchange(adjoint_[n], 0);
+    if (adjoint == 0) continue;  // 0·∞ must not reach an unrelated node
+    const Node& node = nodes_[n];
+    see(node, adjoint, n == start);
     for (std::size_t e = node.first; e < node.first + node.edges; ++e) {
-      long double& parent = adjoint_[static_cast<std::size_t>(edges_[e].parent)];
-      if (parent == 0) {
-        touched.push_back(edges_[e].parent);
-        std::push_heap(touched.begin(), touched.end());
-      }
-      parent += adjoint * edges_[e].partial;
+      const auto parent = static_cast<std::size_t>(edges_[e].parent);
+      adjoint_[parent] += adjoint * edges_[e].partial;
+      waiting += touched_[parent] ? 0 : 1;
+      touched_[parent] = 1;
     }
   }
 }

@@ -141,7 +141,8 @@ class PriceTape {
   double smallest_, largest_;  // normal, finite
   std::vector<Node> nodes_;
   std::vector<Edge> edges_;
-  std::vector<long double> adjoint_;
+  std::vector<long double> adjoint_;  // of a sweep; 0 between sweeps
+  std::vector<char> touched_;
 };
 
 inline double plain_value(const Priced& x) { return x.value; }
