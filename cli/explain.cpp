@@ -117,10 +117,11 @@ void explain_budget(const Question& question, std::size_t element, const Format&
   properties::Budgets budgets(part.question, properties::care_of(properties::default_level));
   const properties::Budget budget = budgets.at(place);
   if (budget.out_of_range || budget.undefined) return;
-  const double y = [&, p = place, &unit = part] {
-    const PrecisionScope scope(first_precision);
-    return answers(unit.question)[p].value.midpoint();
-  }();
+  const auto known = decide([&, p = place, &unit = part](int bits) -> std::optional<double> {
+    const Enclosure value = answers(unit.question)[p].value;
+    return value.binade() || bits == precision_cap ? std::optional(value.midpoint()) : std::nullopt;
+  });
+  const double y = known.value_or(0);
   int exponent = 0;
   std::frexp(y, &exponent);
   const double ulp = std::ldexp(1.0, std::max(exponent - 1, f.e_min) - f.fraction_bits());

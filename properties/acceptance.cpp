@@ -173,6 +173,10 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
     }
   }
   if (!last && (!accepted || !rounded)) return std::nullopt;
+  if (!last && !*accepted && exact.value.is_bounded()) {  // wrong for certain; how wrong is not seen yet
+    const auto [low, high] = binades(f, exact);
+    if (high - low > 1) return std::nullopt;
+  }
   if (!accepted && !exact.value.is_bounded()) {
     j.error = true;
     return j;

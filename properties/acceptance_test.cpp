@@ -80,6 +80,18 @@ TEST_CASE("every bound of max-ulp can fail: 0.95 of it passes and 1.05 fails") {
   }
 }
 
+TEST_CASE("a wrong result waits for the precision that shows how wrong it is") {
+  const Format& f = format(Dtype::f32);
+  const auto at = [&](int bits) {
+    const PrecisionScope scope(bits);
+    return judge(max_ulp(4), f, *exact_bits(f, 0x1p-17), {log(1 + exp(Enclosure(-71))), {}, {}}, false);  // 1.5e-31
+  };
+  CHECK_FALSE(at(96).has_value());
+  REQUIRE(at(384).has_value());
+  CHECK_FALSE(at(384)->ok);
+  CHECK(at(384)->ulps > 1e32);
+}
+
 TEST_CASE("NaN never conforms to a number, at any level") {
   for (const Format& f : formats())
     for (const Level& level : {exact, faithful, max_ulp(1e18)}) {
