@@ -42,6 +42,42 @@ std::vector<Subject> reductions() {
          const auto [mean, variance] = moments(in[0], add);
          return each(in[0].size(), [&, m = mean, v = variance](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(v + eps) + in[2][i]; });
        }},
+      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Add& add) {
+         const auto [mean, variance] = moments(in[0], add);
+         const float r = 1 / std::sqrt(variance + eps);
+         return each(in[0].size(), [&, m = mean](std::size_t i) { return (in[0][i] - m) * r * in[1][i] + in[2][i]; });
+       }},
+      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Add& add) {
+         const auto [mean, variance] = moments(in[0], add, true);  // Welford
+         return each(in[0].size(), [&, m = mean, v = variance](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(v + eps) + in[2][i]; });
+       }},
+      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add& add) {
+         const float m = largest(in[0]);
+         Floats e = each(in[0].size(), [&](std::size_t i) { return std::exp(in[0][i] - m); });
+         const float reciprocal = 1 / add(e);
+         for (float& v : e) v *= reciprocal;
+         return e;
+       }},
+      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add&) {
+         float m = in[0][0], total = 0;  // online: one pass
+         for (const float x : in[0]) {
+           if (x > m) {
+             total *= std::exp(m - x);
+             m = x;
+           }
+           total += std::exp(x - m);
+         }
+         return each(in[0].size(), [&](std::size_t i) { return std::exp(in[0][i] - m) / total; });
+       }},
+      {"batch_norm", {{"eps", static_cast<double>(eps)}},
+       [](Random& r, std::size_t n, int kind) {
+         return std::vector<std::pair<Shape, Floats>>{{{static_cast<std::int64_t>(n), 1}, row(r, n, kind, false)}, {{1}, row(r, 1, 0, true)}, {{1}, row(r, 1, 0, false)}};
+       },
+       [](const std::vector<Floats>& in, const Add& add) {
+         const auto [mean, variance] = moments(in[0], add);
+         const float scale = in[1][0] / std::sqrt(variance + eps), shift = in[2][0] - mean * scale;  // folded
+         return each(in[0].size(), [&](std::size_t i) { return in[0][i] * scale + shift; });
+       }},
       {"rms_norm", {{"eps", static_cast<double>(eps)}},
        [](Random& r, std::size_t n, int kind) { return std::vector<std::pair<Shape, Floats>>{{one_by(n), row(r, n, kind, false)}, {of(n), row(r, n, 0, true)}}; },
        [](const std::vector<Floats>& in, const Add& add) {

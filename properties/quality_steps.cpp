@@ -107,7 +107,17 @@ std::vector<Subject> right() {
   return {
       {"sigmoid", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return sigmoid(in[0][i]); }); }},
       {"softplus", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return softplus(in[0][i]); }); }},
+      {"softplus", {}, one_wide(),
+       [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] > 20 ? in[0][i] : std::log1p(std::exp(in[0][i])); }); }},
+      {"sigmoid", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return 1 / (1 + std::exp(-in[0][i])); }); }},
       {"tanh", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return std::tanh(in[0][i]); }); }},
+      {"tanh", {}, one_wide(),
+       [](const Given& in, const Add&) {
+         return each(in[0].size(), [&](std::size_t i) {
+           const float a = std::abs(in[0][i]), t = std::expm1(2 * a);
+           return std::copysign(a > 20 ? 1.0f : a > 0.5f ? 1 - 2 / (t + 2) : t / (t + 2), in[0][i]);
+         });
+       }},
       {"sigmoid_backward", {}, two_wide(),
        [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] * (sigmoid(in[1][i]) * sigmoid(-in[1][i])); }); }},
       {"binary_cross_entropy_with_logits", {}, target_and_logit(),

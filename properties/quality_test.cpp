@@ -56,7 +56,11 @@ bool accepted(const Asked& asked, const Floats& got) {
     for (const std::size_t i : part.outputs) own.push_back(bits.at(i));
     for (const Judgement& j : judge_unit(part, own, default_level)) {
       REQUIRE_FALSE(j.error);
-      if (!j.ok) return false;
+      if (!j.ok) {
+        UNSCOPED_INFO("refused: " << j.ulps << " ulp, budget " << j.budget);
+        for (const Floats& x : asked.inputs) UNSCOPED_INFO("input from " << (x.empty() ? 0 : x.front()) << " to " << (x.empty() ? 0 : x.back()));
+        return false;
+      }
     }
   }
   return true;

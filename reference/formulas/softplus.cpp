@@ -50,6 +50,16 @@ struct StableSoftplus {
     return (max(t, T(0)) + log1p(exp(-abs(t)))) / beta;
   }
 };
+// log1p(e^(βx)) over β, as frameworks have it, up to 20; beyond, e^(βx) would overflow in the end.
+struct LogOfExponential {
+  template <class T>
+  static T value(const T& x, const T& beta, const T& threshold) {
+    const T t = beta * x;
+    if (t > threshold) return x;
+    if (t > 20) return StableSoftplus::value(x, beta, threshold);
+    return log1p(exp(t)) / beta;
+  }
+};
 struct StableBackward {
   template <class T>
   static T value(const T& dy, const T& x, const T& beta, const T& threshold) {
@@ -73,7 +83,7 @@ std::vector<AttributeRow> attribute_rows() {
            .valid = [](double threshold) { return !std::isnan(threshold); }}};
 }
 
-const Row forward{elementwise<Softplus, StableSoftplus>({
+const Row forward{elementwise<Softplus, StableSoftplus, LogOfExponential>({
     .name = "softplus",
     .family = "activation",
     .formula = "softplus(x) = log(1 + e^(βx)) / β",

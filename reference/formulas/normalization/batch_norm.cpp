@@ -226,6 +226,27 @@ struct StableBatchNorm {
     return Normalized<Folded>::with(in, s.mean, s.variance, a);
   }
 };
+// Welford's recurrence, which moves with the mean's error in first order; up to 128 values, as a sum is
+// sequential.
+struct WelfordBatchNorm {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const Channels channels(in[0].shape);
+    const std::size_t values = channels.count == 0 ? 0 : in[0].values.size() / channels.count;
+    if (printed(a) || values > 128) return StableBatchNorm<false>::value<T>(in, a);
+    std::vector<T> mean(channels.count, T(0)), variance(channels.count, T(0));
+    std::vector<double> seen(channels.count, 0);
+    for (std::size_t i = 0; i < in[0].values.size(); ++i) {
+      const std::size_t c = channels.of(i);
+      const T d = in[0].values[i] - mean[c];
+      seen[c] += 1;
+      mean[c] = seen[c] == 1 ? in[0].values[i] : T(mean[c] + d / T(seen[c]));
+      if (seen[c] > 1) variance[c] = variance[c] + d * (in[0].values[i] - mean[c]);
+    }
+    for (T& v : variance) v = v / T(static_cast<double>(values));
+    return Normalized<false>::with(in, mean, variance, a);
+  }
+};
 template <bool Folded>
 struct StableInference {
   template <class T>
@@ -270,7 +291,7 @@ InputRow positive(const char* name, bool differentiable = true) {
 }
 AttributeRow eps_row() { return not_negative_row("eps", 0x1p-17); }
 
-const Operator batch_norm = whole<BatchNorm, StableBatchNorm<false>, StableBatchNorm<true>>({
+const Operator batch_norm = whole<BatchNorm, StableBatchNorm<false>, StableBatchNorm<true>, WelfordBatchNorm>({
     .name = "batch_norm",
     .family = "normalization",
     .formula = "y = γ (x − μ) / √(σ² + ε) + β",

@@ -79,6 +79,30 @@ struct LayerNorm {
   }
 };
 
+// Welford's recurrence, which moves with the mean's error in first order; up to 128 elements, as a sum
+// is sequential.
+struct WelfordLayerNorm {
+  template <class T>
+  static Tensors<T> value(const Tensors<T>& in, const Attributes& a) {
+    const auto& x = in[0].values;
+    const auto size = static_cast<std::size_t>(in[0].shape.back());
+    if (size > 128) return LayerNorm::value<T>(in, a);
+    const T eps(a.number("eps"));
+    Tensor<T> y(in[0].shape);
+    for (std::size_t row = 0; row + size <= x.size() && size > 0; row += size) {
+      T mean = x[row], squares(0);
+      for (std::size_t k = 1; k < size; ++k) {
+        const T d = x[row + k] - mean;
+        mean = mean + d / T(static_cast<double>(k + 1));
+        squares = squares + d * (x[row + k] - mean);
+      }
+      const T root = sqrt(squares / T(static_cast<double>(size)) + eps);
+      for (std::size_t k = 0; k < size; ++k) y.values[row + k] = in[1].values[k] * (x[row + k] - mean) / root + in[2].values[k];
+    }
+    return {y};
+  }
+};
+
 struct RmsNorm {
   static Shapes shapes(const Shapes& in, const Attributes&) {
     expect_last("rms_norm", in, {"gamma"});
@@ -125,7 +149,7 @@ struct RmsNorm {
 
 InputRow numbers(const char* name) { return {.name = name, .directed = {0, 1, 1e4}, .typical = {-4, 4}, .infinities = false}; }
 
-const Operator layer_norm = whole<LayerNorm>({
+const Operator layer_norm = whole<LayerNorm, LayerNorm, WelfordLayerNorm>({
     .name = "layer_norm",
     .family = "normalization",
     .formula = "y = γ (x − μ) / √(σ² + ε) + β over the last axis",
