@@ -111,6 +111,10 @@ struct Operator {
   Catalogue catalogue;
   std::vector<Example> examples;  // of `whole` operators; the others' cases need none
   bool constant = false;          // the result is the same whatever the inputs: zeros
+  std::vector<std::string> laws;  // of properties/laws/, that hold for it beside those that hold for all
+  std::optional<Interval> range;  // every result lies in it, the ends included
+  // Of `whole`: tensors whose first dimension is a batch, of samples that know nothing of each other.
+  std::vector<std::string> batched;
 
   // Filled in by rows.hpp from the formula's template.
   Evaluate<Real> real;
