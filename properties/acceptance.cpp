@@ -236,7 +236,7 @@ std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, c
   std::vector<std::size_t> pending;
   std::unique_ptr<Budgets> budgets;
   const auto budgeted = [&]() -> Budgets& {
-    if (!budgets) budgets = std::make_unique<Budgets>(unit.question, care_of(level));
+    if (!budgets) budgets = std::make_unique<Budgets>(unit.question, care_of(level), level.compute);
     return *budgets;
   };
   for (std::size_t i = 0; i < got.size(); ++i) {

@@ -11,15 +11,20 @@ struct Budgets::Trace {
   std::vector<Priced> outputs;
   bool moved;
 
-  Trace(const Question& q, const Evaluate<Priced>& algorithm, const Care& care, std::uint64_t seed)
-      : tape(format(q.format->compute), q.format->compute == q.format->dtype, care, seed), moved(seed != 0) {
+  Trace(const Question& q, const Evaluate<Priced>& algorithm, const Care& care, Dtype compute, std::uint64_t seed)
+      : tape(format(compute), compute == q.format->dtype, care, seed), moved(seed != 0) {
+    // Storage that the arithmetic cannot hold is rounded to it first: a product with what is nearly 1 costs that.
+    const bool rounds = format(compute).precision < q.format->precision;
+    const Priced one(std::nextafter(1.0, 2.0));
     Tensors<Priced> inputs;
     for (std::size_t t = 0; t < q.inputs.size(); ++t) {
       const bool index = q.op->inputs[t].index;
       inputs.emplace_back();
       inputs.back().shape = q.inputs[t].shape;
-      for (const Bits b : q.inputs[t].values)
-        inputs.back().values.push_back(tape.input(index ? static_cast<double>(static_cast<std::int64_t>(b)) : to_double(*q.format, b)));
+      for (const Bits b : q.inputs[t].values) {
+        const Priced x = tape.input(index ? static_cast<double>(static_cast<std::int64_t>(b)) : to_double(*q.format, b));
+        inputs.back().values.push_back(rounds && !index && !exact_bits(format(compute), x.value) ? x * one : x);
+      }
     }
     for (Tensor<Priced>& y : algorithm(inputs, q.attributes)) outputs.insert(outputs.end(), y.values.begin(), y.values.end());
   }
@@ -27,12 +32,13 @@ struct Budgets::Trace {
 
 Care care_of(const Level& level) { return level.rule == Level::Rule::permissive ? Care{4, true} : Care{}; }
 
-Budgets::Budgets(const Question& question, const Care& care) : question_(question), care_(care), traces_(4 * question.op->algorithms.size()) {}
+Budgets::Budgets(const Question& question, const Care& care, std::optional<Dtype> compute)
+    : question_(question), care_(care), compute_(compute.value_or(question.format->compute)), traces_(4 * question.op->algorithms.size()) {}
 Budgets::~Budgets() = default;
 
 Budgets::Trace& Budgets::trace(std::size_t k) {
   // Directions are the same for every question: a verdict replays.
-  if (!traces_[k]) traces_[k] = std::make_unique<Trace>(question_, question_.op->algorithms[k / 4], care_, k % 4);
+  if (!traces_[k]) traces_[k] = std::make_unique<Trace>(question_, question_.op->algorithms[k / 4], care_, compute_, k % 4);
   return *traces_[k];
 }
 

@@ -27,7 +27,8 @@ Care care_of(const Level& level);
 
 class Budgets {
  public:
-  Budgets(const Question& question, const Care& care);
+  // `compute`: of the arithmetic, where it is not the format's usual one.
+  Budgets(const Question& question, const Care& care, std::optional<Dtype> compute = {});
   ~Budgets();
 
   // Of an element of all outputs.
@@ -53,6 +54,7 @@ class Budgets {
 
   Question question_;
   Care care_;
+  Dtype compute_;
   std::vector<std::unique_ptr<Trace>> traces_;  // made when they are asked for
 };
 

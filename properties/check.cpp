@@ -10,6 +10,9 @@
 #include "plugins/karat_plugin.h"
 #include "properties/describe.hpp"
 #include "properties/generate.hpp"
+#include "properties/golden/case_folder.hpp"
+#include "properties/law_trial.hpp"
+#include "properties/lean.hpp"
 #include "properties/nearest.hpp"
 #include "properties/rapid.hpp"
 #include "properties/trial.hpp"
@@ -77,9 +80,16 @@ class Check {
       if (!next(random_case(op, f, kernel_, options_.seed, i))) break;
     const auto deadline = begin + std::chrono::duration<double>(options_.more_seconds);
     for (int i = options_.random_cases; complete && Clock::now() < deadline; ++i)
-      if (!next(random_case(op, f, kernel_, options_.seed, i))) break;
+      if (!next(i % 2 == 1 && closest_ > 0 ? near_case(nearest_, options_.seed, i) : random_case(op, f, kernel_, options_.seed, i))) break;
+    if (complete) laws(op, f);
+    if (complete && !finished_ && judged_ > 0 && !options_.stop())
+      if (const auto lean = lean_of(worker_, kernel_, op, f, verdict_.level, options_.seed); lean && lean->alarming()) verdict_.warnings.push_back(lean->text());
     verdict_.exhaustive = the_plan.exhaustive && complete && judged_ > 0 && !declined_values_;
-    for (auto& [kind, seen] : seen_) report(kind, seen);
+    for (auto& [kind, seen] : seen_)
+      if (options_.first_failure_only)
+        verdict_.failures.push_back(failure_of(kind, seen, seen.worst, seen.finding));
+      else
+        report(kind, seen);
     verdict_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     conclude();
   }
@@ -94,12 +104,32 @@ class Check {
   }
 
  private:
-  void one(const Case& c, bool decoy = false) {
+  // Every law of the operator on a few cases that it says something about.
+  void laws(const Operator& op, const Format& f) {
+    constexpr int wanted = 4, tries = 24;
+    for (const LawUse& use : laws_of(op)) {
+      if (!applies_at(*use.law, verdict_.level)) continue;
+      std::int64_t& tried = verdict_.laws[use.text()];
+      for (int i = 0; i < tries && tried < wanted && !finished_ && !options_.stop(); ++i) {
+        const std::int64_t before = lawful_;
+        one(law_case(op, f, kernel_, use.text(), options_.seed, i));
+        tried += lawful_ - before;
+      }
+    }
+  }
+
+  void one(const Case& given, bool decoy = false) {
+    const Case c = in_compute_type(given);
     const Trial trial = attempt(worker_, kernel_, c, judge_, decoy);
     ++verdict_.calls;
     if (trial.error) {
       error_ = trial.error;
       if (trial.findings.empty()) return;
+    }
+    if (!c.law.empty()) {
+      --verdict_.calls;  // of cases
+      if (trial.declined && !replaying_) return;  // the law, or the kernel, says nothing about it
+      ++lawful_;
     }
     if (trial.declined) {
       ++declined_;
@@ -108,7 +138,7 @@ class Check {
       return;
     }
     ++judged_;
-    if (const auto meaning = meaning_of(c.question)) {
+    if (const auto meaning = c.law.empty() ? meaning_of(c.question) : std::nullopt) {
       meaning->any() ? ++verdict_.meaningful : ++verdict_.vacuous;
       if (meaning->any())
         for (std::size_t t = 0; t < meaning->moves.size(); ++t)
@@ -134,8 +164,20 @@ class Check {
         seen.worst.focus = f.element.value_or(0);
         seen.finding = f;
       }
-      if (fatal(f.kind) && (costly(f.kind) || seen.count >= 8)) finished_ = true;
+      if (options_.first_failure_only || (fatal(f.kind) && (costly(f.kind) || seen.count >= 8))) finished_ = true;
     }
+  }
+
+  // Attributes are exact in the compute type, which is the kernel's if it declares a narrower one.
+  Case in_compute_type(Case c) const {
+    if (!verdict_.level.compute) return c;
+    const Format& compute = format(*verdict_.level.compute);
+    for (const AttributeRow& row : c.question.op->attributes) {
+      if (row.kind != AttributeRow::Kind::number) continue;
+      auto& number = std::get<double>(c.question.attributes.values.at(row.name));
+      if (const double rounded = to_double(compute, round_nearest(compute, truncated(number))); !row.valid || row.valid(rounded)) number = rounded;
+    }
+    return c;
   }
 
   void count(const Case& c, const Trial& trial) {
@@ -147,6 +189,13 @@ class Check {
       if (!std::isfinite(j.ulps) || is_nan(*c.question.format, trial.output.values[i])) continue;
       ++verdict_.finite;
       verdict_.rounded += j.rounded ? 1 : 0;
+      // How close it came: the share of what is allowed that was used.
+      const double share = j.ulps / (by_budget(verdict_.level) ? j.budget + 0.5 : allowed_ulps(verdict_.level));
+      if (j.ok && j.ulps > 0.5 && share > closest_ && trial.output.values.size() <= 4096) {
+        closest_ = share;
+        nearest_ = c;
+        nearest_.focus = i;
+      }
       if (j.ulps > verdict_.max_ulp) {
         verdict_.max_ulp = j.ulps;
         verdict_.max_ulp_at = inputs_at(c.question, i);
@@ -202,8 +251,27 @@ class Check {
     Replay line{verdict_.plugin, verdict_.kernel, c, verdict_.level, {}, options_.seed};
     std::string text = properties::to_text(line);
     line.generated = c.origin.empty() ? origin_ : c.origin;
-    if (text.size() <= longest_replay || line.generated.empty()) return text;
-    return properties::to_text(line);
+    if (text.size() <= longest_replay) return text;
+    if (const auto folder = folder_of(c)) {
+      line.generated = "folder:" + *folder;
+      return properties::to_text(line);
+    }
+    return line.generated.empty() ? text : properties::to_text(line);
+  }
+
+  // The case as a folder, where the run keeps such; nothing if it could not be written.
+  std::optional<std::string> folder_of(const Case& c) const {
+    if (options_.folder.empty()) return std::nullopt;
+    try {
+      std::filesystem::create_directories(options_.folder);
+      const std::string name = std::filesystem::path(verdict_.plugin).stem().string() + "-" + verdict_.op + "-" + verdict_.kernel + "-" + verdict_.dtype;
+      std::filesystem::path folder = options_.folder / name;
+      for (int i = 2; std::filesystem::exists(folder); ++i) folder = options_.folder / (name + "-" + std::to_string(i));
+      write_case(folder, name, c.question);
+      return folder.string();
+    } catch (const std::exception&) {  // a full disk must not take the verdict along
+      return std::nullopt;
+    }
   }
 
   Failure failure_of(Kind kind, const Seen& seen, const Case& c, const Finding& finding) {
@@ -285,18 +353,34 @@ class Check {
   std::set<std::string> reasons_;
   std::optional<std::string> error_;
   std::string origin_;  // of the failure being reported: names it where it is too long to write
-  std::int64_t declined_ = 0, judged_ = 0;
+  std::int64_t declined_ = 0, judged_ = 0, lawful_ = 0;
   bool declined_values_ = false;
   bool finished_ = false, replaying_ = false;
   std::set<std::size_t> moved_by_;  // inputs
+  Case nearest_;                    // what passed and came closest to failing
+  double closest_ = 0;
 };
 
 // The case that a line writes out, or names.
 Case case_of(const Replay& line, const host::KernelRow& kernel) {
   if (line.generated.empty()) return line.c;
   const Question& q = line.c.question;
+  if (line.generated.starts_with("folder:")) {
+    Case c = line.c;
+    try {
+      c.question = read_case(line.generated.substr(7)).question;
+    } catch (const FileError& e) {
+      throw ReplayError(e.what());
+    }
+    if (c.question.op != q.op || c.question.format != q.format)
+      throw ReplayError(line.generated.substr(7) + " holds a case of " + c.question.op->name + " " + std::string(c.question.format->name) + ", and the line says " +
+                        q.op->name + " " + std::string(q.format->name));
+    return c;
+  }
   const std::size_t colon = line.generated.find(':');
   const auto index = static_cast<std::size_t>(std::stoll(line.generated.substr(colon + 1)));
+  if (line.generated.starts_with("law"))
+    return law_case(*q.op, *q.format, kernel, line.c.law, line.seed, static_cast<int>(std::min<std::size_t>(index, 1u << 30)));
   if (line.generated.starts_with("random"))
     return random_case(*q.op, *q.format, kernel, line.seed, static_cast<int>(std::min<std::size_t>(index, 1u << 30)));
   Plan all = plan(*q.op, *q.format, kernel, line.seed);
@@ -309,6 +393,15 @@ const Format* format_of_code(std::int32_t code) {
   for (const Format& f : formats())
     if (static_cast<std::int32_t>(f.dtype) == code) return &f;
   return nullptr;
+}
+
+// A kernel that computes in a narrower type than is usual is judged by that, and the verdict says so.
+void set_compute_type(KernelVerdict& v, const Format& f, const host::KernelRow& kernel) {
+  const Format* compute = format_of_code(kernel.compute_dtype);
+  if (!compute || compute->precision >= format(f.compute).precision) return;
+  v.level.compute = compute->dtype;
+  v.compute = compute->name;
+  v.notes.push_back("judged as computed in " + v.compute + ", which the kernel declares");
 }
 
 }  // namespace
@@ -340,12 +433,15 @@ KernelVerdict check(host::Worker& worker, const std::string& plugin, const host:
   v.level = options.level.value_or(default_level);
   const std::optional<Level> claim = kernel.claim.empty() ? std::nullopt : parse_level(kernel.claim);
   if (claim) v.level = stricter(*claim, v.level);
+  if (op && f) set_compute_type(v, *f, kernel);
   v.result = KernelVerdict::Result::error;
   if (!op)
     v.reason = unknown("operator", kernel.op, operator_names());
   else if (!f)
     v.reason = "unknown dtype code " + std::to_string(kernel.dtype) +
                "; this version knows 1 f64, 2 f32, 3 f16, 4 bf16";
+  else if (kernel.compute_dtype != 0 && !format_of_code(kernel.compute_dtype))
+    v.reason = "unknown compute dtype code " + std::to_string(kernel.compute_dtype) + "; this version knows 0 usual, 1 f64, 2 f32, 3 f16, 4 bf16";
   else if (!kernel.claim.empty() && !claim)
     v.reason = "unknown claim '" + kernel.claim + "': expected exact, faithful, stable, permissive or max-ulp N";
   else
@@ -361,6 +457,7 @@ KernelVerdict replay(host::Worker& worker, const Replay& line) {
   v.kernel = line.kernel;
   v.dtype = line.c.question.format->name;
   v.level = line.level;
+  set_compute_type(v, *line.c.question.format, kernel);
   CheckOptions options;
   options.seed = line.seed;
   Check(worker, v, kernel, options).replay(case_of(line, kernel));

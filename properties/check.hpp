@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -36,6 +37,7 @@ struct Failure {
 struct KernelVerdict {
   enum class Result { pass, fail, skip, error } result = Result::pass;
   std::string plugin, op, kernel, dtype, claim;
+  std::string compute;  // the narrower type that it declares to compute in, or empty
   Level level = default_level;
   std::string reason;  // of skip and error
   std::vector<Failure> failures;
@@ -44,10 +46,12 @@ struct KernelVerdict {
   double max_ulp = 0;
   std::vector<NamedValue> max_ulp_at;
   std::map<std::string, std::int64_t> policies;
+  std::map<std::string, std::int64_t> laws;  // how many cases each was tried on
   // Cases that could show something, and those whose expected output is constant, or which no input
   // moves; large ones are not looked at.
   std::int64_t meaningful = 0, vacuous = 0;
   std::vector<std::string> notes;
+  std::vector<std::string> warnings;  // no failure, and worth a look: errors that lean to one side
   double seconds = 0;
 };
 
@@ -57,7 +61,10 @@ struct CheckOptions {
   std::optional<Level> level;  // nullopt: default_level
   std::uint64_t seed = 1;
   int random_cases = 60;
-  double more_seconds = 0;  // then random cases for as long as this
+  // Then more cases for as long as this: random ones, and others near what came closest to failing.
+  double more_seconds = 0;
+  bool first_failure_only = false;  // no further case after a failure, and nothing is shrunk
+  std::filesystem::path folder;     // failures too large for a line become case folders in it; empty: they are named by plan and seed
   // Asked between cases; true ends the check early, with what it has as an `error`.
   std::function<bool()> stop = [] { return false; };
   // Called between cases: done, all.

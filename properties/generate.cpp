@@ -58,7 +58,14 @@ class Planner {
       for (const Example& example : op_.examples)
         for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special, Fill::small})
           add(filled(op_, f_, example, fill, random_()));
-      if (!op_.examples.empty()) threaded(filled(op_, f_, op_.examples[0], Fill::usual, random_()));
+      if (!op_.examples.empty()) {
+        threaded(filled(op_, f_, op_.examples[0], Fill::usual, random_()));
+        for (const std::size_t offset : {std::size_t{0}, alignment_of(kernel_, f_)}) {
+          Layout layout;
+          layout.placement = {host::Placement::Flush::start, offset};
+          add(filled(op_, f_, op_.examples.back(), Fill::usual, random_()), layout);
+        }
+      }
     } else if (op_.independence == Independence::elementwise) {
       for (const Attributes& attributes : sets_) elementwise_values(attributes);
       elementwise_layouts();
@@ -75,12 +82,12 @@ class Planner {
 
   void add(Question question) {
     Layout layout = base_layout(kernel_, f_, question);
-    plan_.cases.push_back({std::move(question), layout, {}});
+    plan_.cases.push_back({std::move(question), layout, {}, 0, {}});
   }
   void add(Question question, Layout layout) {
     if (layout.placement.flush == host::Placement::Flush::end && layout.placement.offset == 0)
       layout.placement = base_layout(kernel_, f_, question).placement;
-    plan_.cases.push_back({std::move(question), layout, {}});
+    plan_.cases.push_back({std::move(question), layout, {}, 0, {}});
   }
 
   Question drawn_question(const Shape& shape, std::int64_t axis = 0) {
@@ -171,7 +178,7 @@ class Planner {
         add(drawn_question(shape, axis), layout);
         if (alignment_of(kernel_, f_) > static_cast<std::size_t>(f_.bytes())) continue;
         layout.placement.flush = host::Placement::Flush::end;
-        plan_.cases.push_back({drawn_question(shape, axis), layout, {}});
+        plan_.cases.push_back({drawn_question(shape, axis), layout, {}, 0, {}});
       }
   }
 

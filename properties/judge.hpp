@@ -16,6 +16,8 @@ class Judge {
   ~Judge();
   Judge(Judge&&) noexcept;
 
+  const Level& level() const { return level_; }
+
   // One judgement an output element.
   std::vector<Judgement> operator()(const Question& question, std::span<const Bits> got);
 

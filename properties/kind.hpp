@@ -15,6 +15,7 @@ enum class Kind {
   out_of_bounds,
   input_modified,
   nondeterministic,
+  law_broken,
   fp_env_changed,
   protocol_violation,
   crashed,
@@ -28,7 +29,7 @@ struct KindRow {
   std::string_view meaning;
 };
 
-inline constexpr std::array<KindRow, 11> kinds{{
+inline constexpr std::array<KindRow, 12> kinds{{
     {Kind::inaccurate, "inaccurate",
      "a finite result lies further from the exact value than the level allows"},
     {Kind::special_value, "special_value",
@@ -39,6 +40,8 @@ inline constexpr std::array<KindRow, 11> kinds{{
     {Kind::nondeterministic, "nondeterministic",
      "the same call gave other bits: again, at another address, or with other threads, although the row "
      "claims it does not"},
+    {Kind::law_broken, "law_broken",
+     "results of calls that belong together contradict a law of the operator: a range, a symmetry, a sum"},
     {Kind::fp_env_changed, "fp_env_changed",
      "rounding, flush-to-zero or exception masks differ after the call: every later computation in the "
      "process suffers"},

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "reference/numbers/format.hpp"
+
 namespace karat::properties {
 
 struct Level {
@@ -17,6 +19,8 @@ struct Level {
     max_ulp      // within `ulps` of the exact value, in units of its last place
   } rule = Rule::stable;
   double ulps = 0;
+  // The kernel declares arithmetic that is narrower than usual, and is judged by that.
+  std::optional<Dtype> compute = {};
 
   bool operator==(const Level&) const = default;
 };

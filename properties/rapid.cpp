@@ -5,16 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "plugins/karat_plugin.h"
 #include "properties/generate.hpp"
+#include "properties/laws/law.hpp"
 
 namespace karat::properties {
 namespace {
 
 // ---- generators ---------------------------------------------------------------------------
 
-rc::Gen<Bits> value(const Format& f, const InputRow& row, bool specials) {
+rc::Gen<Bits> value(const Format& f, const InputRow& row, bool specials, bool calm = false) {
   const Format* format = &f;
   const auto dense =
       rc::gen::map(rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 52), [format, row](std::int64_t n) {
@@ -37,7 +39,7 @@ rc::Gen<Bits> value(const Format& f, const InputRow& row, bool specials) {
   const auto mixed = rc::gen::weightedOneOf<Bits>({{8, dense},
                                                    {4, dyadic},
                                                    {2, rc::gen::elementOf(directed)},
-                                                   {2, any},
+                                                   {std::size_t{calm ? 0u : 2u}, any},
                                                    {std::size_t{specials ? 2u : 0u}, special}});
   return rc::gen::suchThat(mixed, [format, row](Bits b) { return row.takes(to_double(*format, b)); });
 }
@@ -74,7 +76,7 @@ Case relaid(Case c, const host::KernelRow& kernel) {
 
 Case cut(const Case& c, const host::KernelRow& kernel, const std::vector<std::size_t>& kept, Shape shape,
          std::size_t focus) {
-  Case smaller{with_elements(c.question, kept, std::move(shape)), c.layout, {}, focus};
+  Case smaller{with_elements(c.question, kept, std::move(shape)), c.layout, {}, focus, c.law};
   if (c.question.op->independence == Independence::along_axis)
     smaller.question.attributes.values["axis"] = std::int64_t{0};
   return relaid(std::move(smaller), kernel);
@@ -86,11 +88,90 @@ std::vector<std::size_t> range(std::size_t from, std::size_t to) {
   return r;
 }
 
+// The leading part of a tensor; nullopt if it has no such part.
+std::optional<Tensor<Bits>> leading(const Tensor<Bits>& tensor, const Shape& shape) {
+  if (shape.size() != tensor.shape.size()) return std::nullopt;
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    if (shape[d] > tensor.shape[d] || shape[d] < 0) return std::nullopt;
+  Tensor<Bits> part(shape);
+  const auto places = storage_indices(shape, dense_strides(tensor.shape));
+  for (std::size_t i = 0; i < places.size(); ++i) part.values[i] = tensor.values[places[i]];
+  return part;
+}
+
+// A question that fits again after one of its shapes or attributes was changed: dy takes the shape of y.
+std::optional<Question> fitting(Question q) {
+  if (const Operator* forward = forward_of(*q.op)) {
+    try {
+      Shapes shapes;
+      for (std::size_t t = forward->outputs.size(); t < q.inputs.size(); ++t) shapes.push_back(q.inputs[t].shape);
+      const Shapes y = forward->output_shapes(shapes, q.attributes);
+      for (std::size_t j = 0; j < y.size(); ++j) {
+        auto dy = leading(q.inputs[j], y[j]);
+        if (!dy) return std::nullopt;
+        q.inputs[j] = std::move(*dy);
+      }
+    } catch (const Refused&) {
+      return std::nullopt;
+    }
+  }
+  if (invalid(q) || q.output_count() == 0) return std::nullopt;
+  return q;
+}
+
+// Of tensors whose shapes hang together: every extent of one size made smaller, everywhere, along one dimension or
+// in one tensor; optional tensors left away.
+std::vector<Case> smaller_wholes(const Case& c, const host::KernelRow& kernel) {
+  std::vector<Case> smaller;
+  const auto offer = [&](Question q) {
+    auto fits = fitting(std::move(q));
+    if (fits) smaller.push_back(relaid({std::move(*fits), c.layout, {}, 0, c.law}, kernel));
+  };
+  const Question& q = c.question;
+  std::set<std::int64_t, std::greater<>> extents;
+  std::size_t dimensions = 0;
+  for (const Tensor<Bits>& tensor : q.inputs) {
+    for (const std::int64_t e : tensor.shape)
+      if (e > 1) extents.insert(e);
+    dimensions = std::max(dimensions, tensor.shape.size());
+  }
+  const auto cut_where = [&](std::int64_t extent, std::int64_t size, auto takes) {
+    Question part = q;
+    bool any = false;
+    for (std::size_t t = 0; t < q.inputs.size(); ++t) {
+      Shape shape = q.inputs[t].shape;
+      for (std::size_t d = 0; d < shape.size(); ++d)
+        if (shape[d] == extent && takes(t, d)) {
+          shape[d] = size;
+          any = true;
+        }
+      part.inputs[t] = *leading(q.inputs[t], shape);
+    }
+    if (any) offer(std::move(part));
+  };
+  for (const std::int64_t extent : extents)
+    for (const std::int64_t size : std::set<std::int64_t>{1, extent / 2, extent - 1}) {
+      if (size < 1 || size >= extent) continue;
+      cut_where(extent, size, [](std::size_t, std::size_t) { return true; });
+      for (std::size_t dimension = 0; dimension < dimensions; ++dimension)
+        cut_where(extent, size, [&](std::size_t, std::size_t d) { return d == dimension; });
+      for (std::size_t tensor = 0; tensor < q.inputs.size(); ++tensor)
+        cut_where(extent, size, [&](std::size_t t, std::size_t) { return t == tensor; });
+    }
+  for (std::size_t t = 0; t < q.inputs.size(); ++t)
+    if (q.op->inputs[t].optional && q.inputs[t].shape != Shape{0}) {
+      Question part = q;
+      part.inputs[t] = Tensor<Bits>(Shape{0});
+      offer(std::move(part));
+    }
+  return smaller;
+}
+
 // Smaller tensors: the failing element or slice alone; halves; one end less.
 std::vector<Case> smaller_shapes(const Case& c, const host::KernelRow& kernel) {
   std::vector<Case> smaller;
   const Question& q = c.question;
-  if (q.op->independence == Independence::whole) return smaller;  // its shapes hang together
+  if (q.op->independence == Independence::whole) return smaller_wholes(c, kernel);
   const std::size_t count = q.inputs[0].values.size();
   const Shape& s = q.inputs[0].shape;
   if (count == 0) {
@@ -126,7 +207,7 @@ std::vector<Case> smaller_shapes(const Case& c, const host::KernelRow& kernel) {
     if (s.size() == 2 && q.attributes.integer("axis") == 1 && s[0] > 1) {
       const auto n = static_cast<std::size_t>(slices.length);
       const std::size_t row = c.focus / n;
-      Case one{with_elements(q, range(row * n, (row + 1) * n), Shape{1, slices.length}), c.layout, {}, c.focus - row * n};
+      Case one{with_elements(q, range(row * n, (row + 1) * n), Shape{1, slices.length}), c.layout, {}, c.focus - row * n, c.law};
       smaller.push_back(relaid(std::move(one), kernel));
     }
   } else {
@@ -213,12 +294,14 @@ std::vector<Case> simpler_inputs(const Case& c) {
   const Format& f = *q.format;
   const Attributes standard = standard_attributes(*q.op);
   for (const AttributeRow& row : q.op->attributes)
-    if (row.kind == AttributeRow::Kind::number &&
-        !(q.attributes.values.at(row.name) == standard.values.at(row.name))) {
+    if (row.name != "axis" && !(q.attributes.values.at(row.name) == standard.values.at(row.name))) {
       Case s = c;
       s.origin.clear();
       s.question.attributes.values[row.name] = standard.values.at(row.name);
-      simpler.push_back(std::move(s));
+      if (const auto fits = q.op->independence == Independence::whole ? fitting(s.question) : s.question) {
+        s.question = *fits;
+        simpler.push_back(std::move(s));
+      }
     }
   for (std::size_t t = 0; t < q.inputs.size(); ++t) {
     const std::vector<Bits>& v = q.inputs[t].values;
@@ -319,6 +402,54 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
       break;
   }
   return c;
+}
+
+Case law_case(const Operator& op, const Format& f, const host::KernelRow& kernel, const std::string& law,
+              std::uint64_t seed, int index) {
+  rc::Random mine(seed * 1'000'033 + static_cast<std::uint64_t>(index));
+  const auto draw = [&](const auto& gen) { return gen(mine.split(), 100).value(); };
+  Case c;
+  c.law = law;
+  c.origin = "law:" + std::to_string(index);
+  if (op.independence == Independence::whole) {
+    constexpr Fill fills[] = {Fill::usual, Fill::small, Fill::close};
+    const auto k = static_cast<std::size_t>(index);
+    c.question = filled(op, f, op.examples.at(k % op.examples.size()), fills[k / op.examples.size() % 3], seed * 7919 + k);
+  } else {
+    const std::vector<Attributes> sets = attribute_sets(op);
+    c.question = {&op, &f, {}, sets[static_cast<std::size_t>(index) % sets.size()]};
+    const bool axis = op.independence == Independence::along_axis;
+    const Shape s = axis ? Shape{draw(rc::gen::inRange<std::int64_t>(1, 4)), draw(rc::gen::inRange<std::int64_t>(1, 30))}
+                         : Shape{draw(rc::gen::inRange<std::int64_t>(1, 70))};
+    if (axis) c.question.attributes.values["axis"] = std::int64_t{1};
+    for (const InputRow& row : op.inputs) {
+      const auto gen = value(f, row, false, true);
+      Tensor<Bits> tensor(s);
+      for (Bits& b : tensor.values) b = draw(gen);
+      c.question.inputs.push_back(std::move(tensor));
+    }
+  }
+  c.layout = base_layout(kernel, f, c.question);
+  return c;
+}
+
+Case near_case(const Case& nearest, std::uint64_t seed, int index) {
+  rc::Random mine(seed * 1'000'037 + static_cast<std::uint64_t>(index));
+  const auto draw = [&](int low, int high) { return rc::gen::inRange(low, high)(mine.split(), 100).value(); };
+  Case c = nearest;
+  c.origin.clear();
+  const Format& f = *c.question.format;
+  const int reach = 1 << draw(0, std::min(f.precision, 20));
+  for (std::size_t t = 0; t < c.question.inputs.size(); ++t) {
+    const InputRow& row = c.question.op->inputs[t];
+    if (row.index || draw(0, 3) == 0) continue;
+    for (Bits& b : c.question.inputs[t].values) {
+      if (!is_finite(f, b)) continue;
+      const Bits moved = from_ordinal(f, ordinal(f, b) + draw(-reach, reach + 1));
+      if (is_finite(f, moved) && row.takes(to_double(f, moved))) b = moved;
+    }
+  }
+  return invalid(c.question) ? nearest : c;
 }
 
 Case shrink(const Case& failing, const host::KernelRow& kernel, int budget,

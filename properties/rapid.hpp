@@ -14,6 +14,13 @@ namespace karat::properties {
 Case random_case(const Operator& op, const Format& f, const host::KernelRow& kernel, std::uint64_t seed,
                  int index);
 
+// The `index`-th case of a law: the same without NaN, infinities and extremes.
+Case law_case(const Operator& op, const Format& f, const host::KernelRow& kernel, const std::string& law,
+              std::uint64_t seed, int index);
+
+// A case beside another one: its numbers a few steps further, or among their simpler neighbours.
+Case near_case(const Case& nearest, std::uint64_t seed, int index);
+
 // The smallest case found from `failing` on that still fails: fewer elements first, then the
 // plainest layout, then simpler values.  `fails` is asked at most `budget` times.
 Case shrink(const Case& failing, const host::KernelRow& kernel, int budget,

@@ -150,9 +150,12 @@ void Recorder::verdict(const KernelVerdict& v) {
       v.finite > 0 ? static_cast<double>(v.rounded) / static_cast<double>(v.finite) : 0.0;
   json["undecided"] = v.undecided;
   json["policies"] = v.policies;
+  if (!v.laws.empty()) json["laws"] = v.laws;
   json["meaningful"] = v.meaningful;
   json["vacuous"] = v.vacuous;
+  if (!v.compute.empty()) json["compute"] = v.compute;
   if (!v.notes.empty()) json["notes"] = v.notes;
+  if (!v.warnings.empty()) json["warnings"] = v.warnings;
   Json failures = Json::array();
   for (const Failure& f : v.failures) {
     Json one{{"kind", to_text(f.kind)}, {"count", f.count}, {"message", f.message}, {"at", pairs(f.at)}};

@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "properties/laws/law.hpp"
 #include "properties/nearest.hpp"
 
 namespace karat::properties {
@@ -264,13 +265,56 @@ std::string attribute_text(const Attributes::Value& value) {
 }
 
 std::string level_text(const Level& level) {
-  if (level == default_level) return "";
+  Level asked = level;
+  asked.compute.reset();  // the kernel's row says it
+  if (asked == default_level) return "";
   std::string text = to_text(level);
   std::replace(text.begin(), text.end(), ' ', '=');
   return " level=" + text;
 }
 
-const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level", "case", "seed"};
+std::string layout_text(const Layout& layout) {
+  std::string text;
+  const bool start = layout.placement.flush == host::Placement::Flush::start;
+  if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");
+  if (layout.placement.offset != 0) text += "+" + std::to_string(layout.placement.offset);
+  if (layout.input_gap != 1 || layout.output_gap != 1)
+    text += " gaps=" + std::to_string(layout.input_gap) + "," + std::to_string(layout.output_gap);
+  if (layout.column_major) text += " order=column";
+  if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
+  if (layout.in_place) text += " in_place=yes";
+  return text;
+}
+
+// A path in a word: no blanks, no quotes.
+std::string escaped(const std::string& text) {
+  std::string word;
+  for (const char ch : text) {
+    char code[4];
+    std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned>(static_cast<unsigned char>(ch)));
+    word += ch <= ' ' || ch == '%' || ch == '\'' ? code : std::string(1, ch);
+  }
+  return word;
+}
+std::string unescaped(std::string_view word) {
+  std::string text;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    unsigned code = 0;
+    const bool coded = word[i] == '%' && i + 2 < word.size() && std::from_chars(word.data() + i + 1, word.data() + i + 3, code, 16).ptr == word.data() + i + 3;
+    text += coded ? static_cast<char>(code) : word[i];
+    if (coded) i += 2;
+  }
+  return text;
+}
+
+std::string law_text(const Case& c) {
+  if (c.law.empty()) return "";
+  std::string text = c.law;
+  std::replace(text.begin(), text.end(), ' ', ':');
+  return " law=" + text;
+}
+
+const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level", "case", "seed", "law"};
 
 void set_layout(Layout& layout, const std::string& name, std::string_view text) {
   const std::string word = name + "=" + std::string(text);
@@ -312,8 +356,9 @@ std::string to_text(const Replay& replay) {
   std::string text = replay.plugin + " " + q.op->name + " " + std::string(q.format->name);
   if (!replay.kernel.empty()) text += " kernel=" + replay.kernel;
   if (!replay.generated.empty()) {
+    if (replay.generated.starts_with("folder:")) return text + " case=" + escaped(replay.generated) + layout_text(replay.c.layout) + law_text(replay.c) + level_text(replay.level);
     text += " case=" + replay.generated + " seed=" + std::to_string(replay.seed);
-    return text + level_text(replay.level);
+    return text + law_text(replay.c) + level_text(replay.level);
   }
   const Shape& shape = q.inputs[0].shape;
   if (shape.size() != 1 && q.op->independence != Independence::whole) text += " shape=" + shape_text(shape);
@@ -324,15 +369,7 @@ std::string to_text(const Replay& replay) {
     if (q.attributes.values.at(row.name) == standard.values.at(row.name)) continue;
     text += " " + row.name + "=" + attribute_text(q.attributes.values.at(row.name));
   }
-  const bool start = layout.placement.flush == host::Placement::Flush::start;
-  if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");
-  if (layout.placement.offset != 0) text += "+" + std::to_string(layout.placement.offset);
-  if (layout.input_gap != 1 || layout.output_gap != 1)
-    text += " gaps=" + std::to_string(layout.input_gap) + "," + std::to_string(layout.output_gap);
-  if (layout.column_major) text += " order=column";
-  if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
-  if (layout.in_place) text += " in_place=yes";
-  return text + level_text(replay.level);
+  return text + layout_text(layout) + law_text(replay.c) + level_text(replay.level);
 }
 
 Replay parse_replay(std::string_view text) {
@@ -352,17 +389,28 @@ Replay parse_replay(std::string_view text) {
     if (name == "kernel") {
       replay.kernel = value_text;
     } else if (name == "case") {
+      if (value_text.starts_with("folder:") && value_text.size() > 7) {
+        replay.generated = unescaped(value_text);
+        continue;
+      }
       const std::size_t colon = value_text.find(':');
       const std::string_view source = value_text.substr(0, colon);
-      const char* const expected = "a case such as plan:17 or random:5";
-      if (colon == std::string_view::npos || (source != "plan" && source != "random")) refuse(value_text, expected);
+      const char* const expected = "a case such as plan:17, random:5, law:3 or folder:PATH";
+      if (colon == std::string_view::npos || (source != "plan" && source != "random" && source != "law")) refuse(value_text, expected);
       if (integer(value_text.substr(colon + 1), value_text, expected) < 0) refuse(value_text, expected);
       replay.generated = value_text;
     } else if (name == "seed") {
       replay.seed = static_cast<std::uint64_t>(integer(value_text, value_text, "a number"));
+    } else if (name == "law") {
+      if (!parse_law(value_text)) {
+        std::vector<std::string> names;
+        for (const Law& law : laws()) names.push_back(law.name);
+        throw ReplayError(unknown("law", std::string(value_text.substr(0, value_text.find(':'))), names));
+      }
+      replay.c.law = parse_law(value_text)->text();
     } else if (name == "level") {
       const auto level = parse_level(value_text);
-      if (!level) refuse("level=" + std::string(value_text), "exact, faithful or max-ulp=N");
+      if (!level) refuse("level=" + std::string(value_text), "exact, faithful, stable, permissive or max-ulp=N");
       replay.level = *level;
     } else {
       set_layout(replay.c.layout, name, value_text);

@@ -3,6 +3,7 @@
 
 #include "plugins/karat_plugin.h"
 #include "properties/generate.hpp"
+#include "properties/law_trial.hpp"
 
 namespace karat::properties {
 namespace {
@@ -27,6 +28,7 @@ bool same(const Layout& a, const Layout& b) {
 }  // namespace
 
 Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c, Judge& judge, bool decoy) {
+  if (!c.law.empty()) return attempt_law(worker, kernel, c, judge.level());
   Trial trial;
   const Format& f = *c.question.format;
   Execution run = execute(worker, kernel.index, c, decoy);
@@ -57,7 +59,7 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
 
   const Layout base = base_layout(kernel, f, c.question);
   if (run.differing.empty() && run.unwritten.empty() && !same(base, c.layout)) {
-    const Execution plain = execute(worker, kernel.index, {c.question, base, {}, 0});
+    const Execution plain = execute(worker, kernel.index, {c.question, base, {}, 0, {}});
     if (plain.finished()) {
       std::size_t count = 0, first = 0;
       for (std::size_t i = run.output.values.size(); i-- > 0;)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "reference/whole.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace karat {
@@ -90,6 +91,11 @@ Operator backward_row(const Operator& forward) {
       if (differentiable[i]) dx.push_back(own[i]);
     return dx;
   };
+  for (const std::string& name : forward.batched) {  // samples of dx come from samples of dy alone
+    const bool output = std::find(forward.outputs.begin(), forward.outputs.end(), name) != forward.outputs.end();
+    op.batched.push_back(output ? "d" + name : name);
+    if (std::find(op.outputs.begin(), op.outputs.end(), "d" + name) != op.outputs.end()) op.batched.push_back("d" + name);
+  }
   if (forward.refuse)
     op.refuse = [refuse = forward.refuse, outputs](const Tensors<double>& in, const Attributes& a) {
       refuse(Tensors<double>(in.begin() + static_cast<std::ptrdiff_t>(outputs), in.end()), a);

@@ -60,6 +60,7 @@ const Row forward{elementwise<LeakyRelu>({
     .inputs = {{.name = "x", .directed = {1, -1, -2}}},
     .outputs = {"y"},
     .attributes = {alpha_row(usual_alpha)},
+    .laws = {"monotone"},
 })};
 
 const Row backward{elementwise<Backward<LeakyRelu>>({

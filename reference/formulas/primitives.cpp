@@ -110,7 +110,7 @@ struct OwnLog1p {
   }
 };
 
-Operator primitive(std::string name, std::string formula, std::string notes, InputRow x) {
+Operator primitive(std::string name, std::string formula, std::string notes, InputRow x, std::optional<Interval> range = {}) {
   x.name = "x";
   return {.name = std::move(name),
           .family = "primitive",
@@ -118,16 +118,20 @@ Operator primitive(std::string name, std::string formula, std::string notes, Inp
           .source = "IEEE 754-2019, section 9.2; C17, annex F",
           .notes = std::move(notes),
           .inputs = {std::move(x)},
-          .outputs = {"y"}};
+          .outputs = {"y"},
+          .laws = {"monotone"},
+          .range = range};
 }
 
 const Row exp_row{elementwise<Exp>(
     primitive("exp", "e^x", "exp(−∞) = +0, exp(+∞) = +∞.",
               {.directed = {1, -1, 88.5, 88.7228, 89, -87.3, -88, -103.9, -104, 709.7, 710, -745, -746},
-               .typical = {-110, 90}}))};
+               .typical = {-110, 90}},
+              Interval{0, infinity}))};
 const Row expm1_row{elementwise<Expm1, OwnExpm1>(primitive(
     "expm1", "e^x − 1", "expm1(±0) = ±0, expm1(−∞) = −1, expm1(+∞) = +∞.",
-    {.directed = {1, -1, 0.5, -0.5, -17, -17.5, 88.5, 89, 709.7, 710, -37, -40}, .typical = {-40, 90}}))};
+    {.directed = {1, -1, 0.5, -0.5, -17, -17.5, 88.5, 89, 709.7, 710, -37, -40}, .typical = {-40, 90}},
+    Interval{-1, infinity}))};
 const Row log_row{elementwise<Log>(
     primitive("log", "log x", "log(±0) = −∞, log(1) = +0, NaN below 0.",
               {.directed = {1, 0.5, 2, 0.99999, 1.00001, 1e-40, 2.718281828}, .typical = {0, 4}}))};
@@ -135,7 +139,8 @@ const Row log1p_row{elementwise<Log1p, OwnLog1p>(
     primitive("log1p", "log(1 + x)", "log1p(±0) = ±0, log1p(−1) = −∞, NaN below −1.",
               {.directed = {-1, 0.5, -0.5, 1, -0.999999, 1e-40, 1e10}, .typical = {-1, 4}}))};
 const Row sqrt_row{elementwise<Sqrt>(primitive("sqrt", "√x", "sqrt(±0) = ±0, NaN below 0.",
-                                               {.directed = {1, 2, 4, 0.25, 1e-40}, .typical = {0, 16}}))};
+                                               {.directed = {1, 2, 4, 0.25, 1e-40}, .typical = {0, 16}},
+                                               Interval{0, infinity}))};
 
 }  // namespace
 }  // namespace karat

@@ -52,6 +52,8 @@ const Row forward{elementwise<Relu>({
     .notes = "NaN propagates; a zero result may have either sign.",
     .inputs = {{.name = "x", .directed = {1, -1}}},
     .outputs = {"y"},
+    .laws = {"monotone"},
+    .range = Interval{0, infinity},
 })};
 
 const Row backward{elementwise<Backward<Relu>>({

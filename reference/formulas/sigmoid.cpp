@@ -74,6 +74,8 @@ const Row forward{elementwise<Sigmoid, StableSigmoid>({
                 .directed = {0.5, -1, 17, -17, 88.5, 89, -88.5, -89, -103.9, -104, 710, -745},
                 .typical = {-110, 40}}},
     .outputs = {"y"},
+    .laws = {"complement_in x", "monotone"},
+    .range = Interval{0, 1},
 })};
 
 const Row backward{elementwise<Backward<Sigmoid>, ProductOfSigmoids, OneExponential>({

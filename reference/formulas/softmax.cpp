@@ -260,6 +260,8 @@ const Row softmax{along_axis<Softmax, StableSoftmax>({
     .inputs = {logits(true)},
     .outputs = {"y"},
     .attributes = {axis_row()},
+    .laws = {"rows_sum_to 1", "shift_invariant x"},
+    .range = Interval{0, 1},
 })};
 
 const Row softmax_backward{along_axis<BackwardAlongAxis<Softmax>, ByOutput<SoftmaxFromOutput, StableSoftmax>, ByOutput<DistributedFromOutput, StableSoftmax>>({
@@ -271,6 +273,7 @@ const Row softmax_backward{along_axis<BackwardAlongAxis<Softmax>, ByOutput<Softm
     .inputs = {gradient(), logits(true)},
     .outputs = {"dx"},
     .attributes = {axis_row()},
+    .laws = {"rows_sum_to 0", "shift_invariant x"},
 })};
 
 const Row softmax_from_output{along_axis<SoftmaxFromOutput, SoftmaxFromOutput, DistributedFromOutput>({
@@ -294,6 +297,7 @@ const Row log_softmax{along_axis<LogSoftmax, StableLogSoftmax>({
     .inputs = {logits(true)},
     .outputs = {"y"},
     .attributes = {axis_row()},
+    .laws = {"shift_invariant x"},
 })};
 
 const Row log_softmax_backward{along_axis<BackwardAlongAxis<LogSoftmax>, LogSoftmaxBackward, ByOutput<LogSoftmaxFromOutput, StableLogSoftmax>>({
@@ -305,6 +309,7 @@ const Row log_softmax_backward{along_axis<BackwardAlongAxis<LogSoftmax>, LogSoft
     .inputs = {gradient(), logits(false)},
     .outputs = {"dx"},
     .attributes = {axis_row()},
+    .laws = {"shift_invariant x"},
 })};
 
 const Row log_softmax_from_output{along_axis<LogSoftmaxFromOutput>({

@@ -95,6 +95,7 @@ const Row forward{elementwise<Softplus, StableSoftplus, LogOfExponential>({
                 .typical = {-110, 110}}},
     .outputs = {"y"},
     .attributes = attribute_rows(),
+    .range = Interval{0, infinity},
 })};
 
 const Row backward{elementwise<Backward<Softplus>, StableBackward>({

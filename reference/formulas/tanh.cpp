@@ -88,6 +88,8 @@ const Row forward{elementwise<Tanh, StableTanh>({
                              0.625},
                 .typical = {-20, 20}}},
     .outputs = {"y"},
+    .laws = {"odd_in x", "monotone"},
+    .range = Interval{-1, 1},
 })};
 
 const Row backward{elementwise<Backward<Tanh>, SechSquared>({

@@ -96,6 +96,8 @@ const Operator flip = whole<Flip>({
     .attributes = {choice_row("direction", {"horizontal", "vertical"}, "horizontal or vertical")},
     .catalogue = {.variants = "direction = horizontal, vertical", .gradient = "dx = flip of dy"},
     .examples = {{.shapes = {{1, 2, 3, 2}}}, {.shapes = {{2, 1, 2, 3}}, .attributes = {{"direction", "vertical"}}}},
+    .laws = {"linear_in x"},
+    .batched = {"x", "y"},
 });
 const Row flip_forward{flip};
 const Row flip_backward{backward_of<Flip>(flip)};
@@ -110,6 +112,8 @@ const Operator crop = whole<Crop>({
     .attributes = {list_row("box", {0, 0, 1, 1}, "[top, left, height, width], inside the image")},
     .catalogue = {.gradient = "dx = dy inside the box, 0 outside"},
     .examples = {{.shapes = {{1, 2, 4, 3}}, .attributes = {{"box", List{1, 0, 2, 2}}}}},
+    .laws = {"linear_in x"},
+    .batched = {"x", "y"},
 });
 const Row crop_forward{crop};
 const Row crop_backward{backward_of<Crop>(crop)};
@@ -125,6 +129,8 @@ const Operator pad = whole<Pad>({
                    {.name = "value", .standard = 0, .domain = "finite", .directed = {0}, .valid = [](double v) { return v - v == 0; }}},
     .catalogue = {.gradient = "dx = dy inside"},
     .examples = {{.shapes = {{1, 2, 2, 3}}, .attributes = {{"padding", List{1, 0, 2, 1}}, {"value", 0.5}}}},
+    .laws = {"linear_in x"},
+    .batched = {"x", "y"},
 });
 const Row pad_forward{pad};
 const Row pad_backward{backward_of<Pad>(pad)};

@@ -283,6 +283,8 @@ const Operator conv2d = whole<Conv2d>({
                  {.shapes = {{2, 1, 5, 4}, {2, 1, 2, 2}, {0}}, .attributes = {{"stride", List{2, 1}}, {"padding", List{1, 0, 0, 1}}}},
                  {.shapes = {{1, 1, 5, 5}, {1, 1, 2, 2}, {1}}, .attributes = {{"dilation", List{2, 3}}, {"padding", List{1, 1, 1, 1}}}},
                  {.shapes = {{1, 4, 3, 3}, {4, 2, 2, 2}, {0}}, .attributes = {{"groups", std::int64_t{2}}}}},
+    .laws = {"linear_in x", "linear_in w", "padding_is_zeros", "translation_equivariant"},
+    .batched = {"x", "y"},
 });
 std::vector<AttributeRow> with(AttributeRow row) {
   auto rows = attribute_rows();
@@ -299,6 +301,8 @@ const Row by_data{whole<BackwardData>({
     .outputs = {"dx"},
     .attributes = with(list_row("input_size", {4, 4}, "[height, width] of x")),
     .examples = {{.shapes = {{1, 2, 3, 3}, {2, 1, 2, 2}}}, {.shapes = {{1, 2, 2, 2}, {2, 1, 2, 2}}, .attributes = {{"stride", List{2, 2}}, {"input_size", List{5, 4}}, {"groups", std::int64_t{2}}}}},
+    .laws = {"linear_in w"},
+    .batched = {"dy", "dx"},
 })};
 const Row by_weights{whole<BackwardWeights>({
     .name = "conv2d_backward_weights",
@@ -310,6 +314,7 @@ const Row by_weights{whole<BackwardWeights>({
     .outputs = {"dw"},
     .attributes = with(list_row("kernel_shape", {2, 2}, "[height, width] of w")),
     .examples = {{.shapes = {{2, 2, 3, 3}, {2, 1, 4, 4}}}, {.shapes = {{1, 2, 2, 2}, {1, 2, 5, 4}}, .attributes = {{"stride", List{2, 2}}, {"groups", std::int64_t{2}}}}},
+    .laws = {"linear_in x"},
 })};
 const Row forward{conv2d};
 const Row backward{backward_of<Conv2d>(conv2d)};
@@ -332,6 +337,8 @@ const Operator conv_transpose2d = whole<ConvTranspose2d>({
     .examples = {{.shapes = {{1, 2, 3, 2}, {2, 3, 2, 2}, {3}}},
                  {.shapes = {{1, 1, 2, 3}, {1, 2, 3, 3}, {0}}, .attributes = {{"stride", List{2, 3}}, {"padding", List{1, 0, 1, 2}}, {"output_padding", List{1, 2}}}},
                  {.shapes = {{1, 4, 2, 2}, {4, 1, 2, 2}, {2}}, .attributes = {{"groups", std::int64_t{2}}, {"dilation", List{2, 1}}}}},
+    .laws = {"linear_in x", "linear_in w"},
+    .batched = {"x", "y"},
 });
 const Row transposed{conv_transpose2d};
 const Row transposed_backward{backward_of<ConvTranspose2d>(conv_transpose2d)};
@@ -350,6 +357,8 @@ const Operator fractional = whole<FractionallyStrided>({
                              "its corners' signs turned.  The printed filter gives [[5,3,−3,5],[3,1,−1,3],[−3,1,0,0],[5,3,0,0]]"},
     .examples = {{.shapes = {{1, 1, 2, 2}, {1, 1, 3, 3}}, .values = {{"x", {1, 1, 1, 0}}, {"w", {1, 3, -1, 3, 5, -3, 1, -3, -1}}}},
                  {.shapes = {{1, 2, 2, 3}, {1, 2, 2, 2}}, .attributes = {{"inverse_stride", std::int64_t{2}}, {"padding", std::int64_t{0}}}}},
+    .laws = {"linear_in x", "linear_in w"},
+    .batched = {"x", "y"},
 });
 const Row fractional_forward{fractional};
 const Row fractional_backward{backward_of<FractionallyStrided>(fractional)};

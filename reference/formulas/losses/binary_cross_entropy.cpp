@@ -152,6 +152,7 @@ const Operator from_probabilities = whole<BinaryCrossEntropy, StableProbabilitie
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "sum"}}},
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "none"}, {"log_clamp", -100.0}}},
                  {.shapes = {{0}, {0}}, .attributes = {{"reduction", "none"}}}},
+    .laws = {"permutation_invariant", "nonnegative"},
 });
 const Row forward{from_probabilities};
 const Row backward{backward_of<BinaryCrossEntropy>(from_probabilities)};
@@ -171,6 +172,7 @@ const Operator from_logits = whole<WithLogits, BySoftplus, ByMaximum>({
     .examples = {{.shapes = {{5}, {5}}},
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "sum"}}},
                  {.shapes = {{4}, {4}}, .attributes = {{"reduction", "none"}}}},
+    .laws = {"permutation_invariant", "nonnegative"},
 });
 const Row forward_logits{from_logits};
 const Row backward_logits{backward_of<WithLogits, StableGradient>(from_logits)};

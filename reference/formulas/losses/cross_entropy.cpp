@@ -60,6 +60,7 @@ const Operator cross_entropy = whole<CrossEntropy>({
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "sum"}}},
                  {.shapes = {{2, 2, 3}, {2, 2, 3}}, .attributes = {{"reduction", "none"}}},
                  {.shapes = {{0, 3}, {0, 3}}, .attributes = {{"reduction", "sum"}}}},
+    .laws = {"nonnegative"},
 });
 const Row forward{cross_entropy};
 const Row backward{backward_of<CrossEntropy>(cross_entropy)};

@@ -213,6 +213,7 @@ const Operator from_probabilities = whole<FocalLoss, StableProbabilities>({
     .attributes = attribute_rows(),
     .catalogue = catalogue,
     .examples = examples(),
+    .laws = {"permutation_invariant", "nonnegative"},
 });
 const Row forward{from_probabilities};
 const Row backward{backward_of<FocalLoss, StableProbabilitiesGradient>(from_probabilities)};
@@ -228,6 +229,7 @@ const Operator from_logits = whole<WithLogits, StableLogits<true>, StableLogits<
     .attributes = attribute_rows(),
     .catalogue = catalogue,
     .examples = examples(),
+    .laws = {"permutation_invariant", "nonnegative"},
 });
 const Row forward_logits{from_logits};
 const Row backward_logits{backward_of<WithLogits, StableLogitsGradient<true>, StableLogitsGradient<false>>(from_logits)};

@@ -53,6 +53,7 @@ const Operator mse_loss = whole<MseLoss>({
                  {.shapes = {{4}, {4}}, .attributes = {{"reduction", "none"}}},
                  {.shapes = {{4}, {4}}, .attributes = {{"form", "printed"}}},
                  {.shapes = {{0}, {0}}}},
+    .laws = {"permutation_invariant", "nonnegative", "zero_if_equal x t"},
 });
 const Row forward{mse_loss};
 const Row backward{backward_of<MseLoss>(mse_loss)};

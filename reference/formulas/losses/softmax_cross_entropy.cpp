@@ -228,6 +228,8 @@ const Operator indexed = whole<Indexed, IndexedOf<Stable<false>>>({
                  {.shapes = {{3, 4}, {3}, {0}}, .attributes = {{"reduction", "sum"}}, .values = {{"t", {0, 3, 1}}}},
                  {.shapes = {{3, 4}, {3}, {4}}, .attributes = {{"reduction", "none"}, {"ignore_index", std::int64_t{3}}}, .values = {{"t", {0, 3, 1}}}},
                  {.shapes = {{2, 3}, {2}, {0}}, .attributes = {{"all_ignored", "zero"}}, .values = {{"t", {-100, -100}}}}},
+    .laws = {"shift_invariant x", "nonnegative"},
+    .batched = {"x", "t", "y"},
 });
 const Row forward{indexed};
 const Row backward{backward_of<Indexed, GradientOf<IndexedOf<Stable<false>>>, GradientOf<IndexedOf<Stable<true>>>>(indexed)};
@@ -249,6 +251,8 @@ const Operator probabilities = whole<Probabilities, ProbabilitiesOf<Stable<false
     .examples = {{.shapes = {{3, 4}, {3, 4}, {0}}},
                  {.shapes = {{2, 3}, {2, 3}, {3}}, .attributes = {{"label_smoothing", 0.125}, {"reduction", "sum"}}},
                  {.shapes = {{2, 3}, {2, 3}, {3}}, .attributes = {{"reduction", "none"}}}},
+    .laws = {"shift_invariant x", "nonnegative"},
+    .batched = {"x", "t", "y"},
 });
 const Row forward_probabilities{probabilities};
 const Row backward_probabilities{backward_of<Probabilities, GradientOf<ProbabilitiesOf<Stable<false>>>, GradientOf<ProbabilitiesOf<Stable<true>>>>(probabilities)};

@@ -308,6 +308,7 @@ const Operator batch_norm = whole<BatchNorm, StableBatchNorm<false>, StableBatch
                  {.shapes = {{2, 2, 2, 3}, {2}, {2}}},
                  {.shapes = {{3, 2}, {2}, {2}}, .attributes = {{"form", "printed"}}},
                  {.shapes = {{3, 2}, {2}, {2}}, .attributes = {{"eps", 0.0}}}},
+    .laws = {"affine_invariant x"},
 });
 const Row forward{batch_norm};
 const Row backward{backward_of<BatchNorm, TwoReductions, CentredGradient>(batch_norm)};
@@ -323,6 +324,8 @@ const Operator inference = whole<Inference, StableInference<false>, StableInfere
     .attributes = {eps_row()},
     .catalogue = {.gradient = "dx = γ r dy, dγ = r Σ dy (x − mean), dβ = Σ dy, dmean = −γ r Σ dy, dvar = −γ r³/2 Σ dy (x − mean), r = 1/√(var + ε)"},
     .examples = {{.shapes = {{4, 3}, {3}, {3}, {3}, {3}}}, {.shapes = {{1, 2, 2, 3}, {2}, {2}, {2}, {2}}}},
+    .laws = {"linear_in x"},
+    .batched = {"x", "y"},
 });
 const Row inference_forward{inference};
 const Row inference_backward{backward_of<Inference>(inference)};

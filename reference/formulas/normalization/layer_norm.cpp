@@ -160,6 +160,8 @@ const Operator layer_norm = whole<LayerNorm, LayerNorm, WelfordLayerNorm>({
     .attributes = {not_negative_row("eps", 0x1p-17)},
     .catalogue = {.special = "A constant row gives β.", .gradient = "dx = r (γdy − mean(γdy) − x̂ mean(γdy x̂))"},
     .examples = {{.shapes = {{3, 5}, {5}, {5}}}, {.shapes = {{2, 2, 3}, {3}, {3}}, .attributes = {{"eps", 0.125}}}},
+    .laws = {"affine_invariant x"},
+    .batched = {"x", "y"},
 });
 const Row layer_forward{layer_norm};
 const Row layer_backward{backward_of<LayerNorm>(layer_norm)};
@@ -175,6 +177,8 @@ const Operator rms_norm = whole<RmsNorm>({
     .attributes = {not_negative_row("eps", 0x1p-17)},
     .catalogue = {.special = "A row of zeros with ε = 0 is 0/0: NaN.", .gradient = "dx = r γdy − r³ x mean(γdy x)"},
     .examples = {{.shapes = {{3, 5}, {5}}}, {.shapes = {{2, 2, 3}, {3}}, .attributes = {{"eps", 0.125}}}},
+    .laws = {"scale_invariant x"},
+    .batched = {"x", "y"},
 });
 const Row rms_forward{rms_norm};
 const Row rms_backward{backward_of<RmsNorm>(rms_norm)};

@@ -98,6 +98,7 @@ const Row gd{whole<Gd>({
     .attributes = {eta_row(), sum_or_mean()},
     .catalogue = {.printed = "(28) says n ∈ ℝ for the number of samples; it is a natural number", .variants = "reduction = sum (28), mean (4)"},
     .examples = {{.shapes = {{3}, {4, 3}}}, {.shapes = {{3}, {4, 3}}, .attributes = {{"reduction", "mean"}}}},
+    .laws = {"linear_in g"},
 })};
 const Row sgd{whole<Sgd>({
     .name = "sgd",
@@ -109,6 +110,7 @@ const Row sgd{whole<Sgd>({
     .outputs = {"theta"},
     .attributes = {eta_row()},
     .examples = {{.shapes = {{7}, {7}}}, {.shapes = {{2, 3}, {2, 3}}}},
+    .laws = {"linear_in g"},
 })};
 const Row minibatch{whole<MinibatchSgd>({
     .name = "minibatch_sgd",

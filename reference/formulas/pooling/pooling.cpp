@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <limits>
+
 #include "reference/sizes.hpp"
 #include "reference/whole.hpp"
 
@@ -239,6 +241,8 @@ const Rows<MaxPool> max_pool({
                   .special = "NaN in a window gives NaN.  Of tied elements the first in row-major order gets the gradient (reference); any is accepted.",
                   .gradient = "dx of the largest element += dy"},
     .examples = examples("dilation", List{2, 1}),
+    .laws = {"translation_equivariant"},
+    .batched = {"x", "y"},
 });
 const Rows<MeanPool> mean_pool({
     .name = "mean_pool2d",
@@ -251,6 +255,8 @@ const Rows<MeanPool> mean_pool({
     .attributes = attribute_rows({flag_row("count_include_pad")}),
     .catalogue = {.variants = "count_include_pad, ceil_mode", .special = "In ceil mode places beyond the padded input never count.", .gradient = "dx = dy / count over the window"},
     .examples = examples("count_include_pad", std::int64_t{1}),
+    .laws = {"linear_in x", "translation_equivariant"},
+    .batched = {"x", "y"},
 });
 const Rows<MedianPool> median_pool({
     .name = "median_pool2d",
@@ -264,6 +270,8 @@ const Rows<MedianPool> median_pool({
     .catalogue = {.variants = "even = mean, lower", .special = "NaN in a window gives NaN.  Even windows: half the gradient to each of the middle two (lower: all to it).",
                   .gradient = "dx of the median element += dy"},
     .examples = examples("even", std::string("lower")),
+    .laws = {"translation_equivariant"},
+    .batched = {"x", "y"},
 });
 const Rows<L2Pool> l2_pool({
     .name = "l2_pool2d",
@@ -276,6 +284,9 @@ const Rows<L2Pool> l2_pool({
     .attributes = attribute_rows(),
     .catalogue = {.special = "A window of zeros: 0, gradient 0.", .gradient = "dx = x dy / y"},
     .examples = examples(),
+    .laws = {"translation_equivariant", "padding_is_zeros"},
+    .range = Interval{0, std::numeric_limits<double>::infinity()},
+    .batched = {"x", "y"},
 });
 
 }  // namespace

@@ -83,6 +83,7 @@ const Operator dropout = whole<Dropout>({
                  {.shapes = {{5}, {5}}, .attributes = {{"form", "printed"}}, .values = {{"mask", {1, 0, 1, 1, 0}}}},
                  {.shapes = {{3}, {3}}, .attributes = {{"p", 0.0}}, .values = {{"mask", {0}}}},
                  {.shapes = {{3}, {3}}, .attributes = {{"p", 1.0}}, .values = {{"mask", {1}}}}},
+    .laws = {"linear_in x"},
 });
 const Row forward{dropout};
 const Row backward{backward_of<Dropout>(dropout)};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Penalties: (19) of the seed, L + Ω(θ), with the L1 and L2 regularizers; (18), the generalization gap.
+#include <limits>
+
 #include "reference/whole.hpp"
 
 namespace karat {
@@ -115,6 +117,8 @@ const Operator l1_penalty = whole<L1Penalty>({
     .catalogue = {.printed = "λ|θ|₂, the Euclidean norm: θ = (3, 4) gives 5λ, the L1 norm 7λ", .variants = "form = standard, printed",
                   .special = "|θ|'(0) = 0.", .gradient = "dθ_i = λ sign(θ_i) dy"},
     .examples = {{.shapes = {{5}}}, {.shapes = {{2, 3}}, .attributes = {{"form", "printed"}}}},
+    .laws = {"permutation_invariant"},
+    .range = Interval{0, std::numeric_limits<double>::infinity()},
 });
 const Row l1_forward{l1_penalty};
 const Row l1_backward{backward_of<L1Penalty>(l1_penalty)};
@@ -130,6 +134,8 @@ const Operator l2_penalty = whole<L2Penalty>({
     .attributes = {lambda_row()},
     .catalogue = {.gradient = "dθ = 2λθ dy"},
     .examples = {{.shapes = {{5}}}},
+    .laws = {"permutation_invariant"},
+    .range = Interval{0, std::numeric_limits<double>::infinity()},
 });
 const Row l2_forward{l2_penalty};
 const Row l2_backward{backward_of<L2Penalty>(l2_penalty)};
@@ -159,6 +165,7 @@ const Operator gap = whole<GeneralizationGap>({
     .outputs = {"y"},
     .catalogue = {.gradient = "dE_out = dy, dE_in = −dy"},
     .examples = {{.shapes = {{3}, {3}}}},
+    .laws = {"linear_in E_out", "linear_in E_in"},
 });
 const Row gap_forward{gap};
 
