@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace karat::properties {
 
@@ -79,6 +80,16 @@ bool Budgets::singular(std::size_t element) {
   for (std::size_t k = 0; k < traces_.size(); ++k)
     if (std::isfinite(trace(k).outputs.at(element).value)) return true;
   return false;
+}
+
+long double Budgets::constants_share(std::size_t element) {
+  Trace& first = trace(0);
+  long double all = 0, constants = 0;
+  for (const PriceTape::Share& share : first.tape.shares(first.outputs.at(element))) {
+    all += share.cost;
+    if (std::string_view(share.what) == "constant") constants += share.cost;
+  }
+  return all > 0 ? constants / all : 0;
 }
 
 std::vector<Budgets::Algorithm> Budgets::make_up(std::size_t element) {

@@ -39,6 +39,9 @@ class Budgets {
   // Where the formula gives no number: an accepted algorithm, moved by its own roundings, does.
   bool singular(std::size_t element);
 
+  // How much of it comes from constants that were made of attributes, in the first algorithm: 0 to 1.
+  long double constants_share(std::size_t element);
+
   struct Algorithm {
     long double bound = 0;
     bool out_of_range = false;

@@ -98,6 +98,7 @@ struct Breach {
 // What is wrong with a relation, or nothing.
 std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::vector<Answered>& answered, const Format& f, bool deterministic) {
   const auto& terms = relation.terms;
+  if (terms.empty()) return std::nullopt;
   const auto first = terms.front().call == 0 ? terms.front().element : 0;
   if (relation.must == Must::same_bits) {
     const Bits a = answered[terms[0].call].bits(terms[0].element), b = answered[terms[1].call].bits(terms[1].element);
@@ -105,12 +106,17 @@ std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::v
     return Breach{first, sentence(use) + ": " + to_text(f, a) + " became " + to_text(f, b), 1, !deterministic};
   }
   Real total = 0;
-  double allowed = 0;
+  double allowed = 0, above = 0, below = static_cast<double>(relation.value);
   for (const Relation::Term& t : terms) {
     Answered& call = answered[t.call];
     if (call.decided_by_row(t.element)) return std::nullopt;
     const double v = call.value(t.element);
-    if (!std::isfinite(v)) return Breach{first, sentence(use) + ": a result is " + to_text(f, call.bits(t.element)), 1e300};
+    if (std::isnan(v)) return Breach{first, sentence(use) + ": a result is NaN", 1e300};
+    (t.factor > 0 ? above : below) += std::abs(t.factor) * v;
+    if (std::isinf(v)) {
+      if (relation.must == Must::equal) return std::nullopt;  // it overflowed, rightly or not: nothing adds up
+      continue;
+    }
     total += Real(t.factor) * Real(v);
     if (relation.must != Must::equal) continue;
     const auto own = call.allowed(t.element);
@@ -118,6 +124,10 @@ std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::v
     allowed += std::abs(t.factor) * *own;
   }
   const auto sum = static_cast<double>(total), off = static_cast<double>(Real(total - relation.value));
+  if (std::isinf(above) || std::isinf(below)) {
+    if (relation.must == Must::at_least ? above >= below : above <= below) return std::nullopt;
+    return Breach{first, sentence(use) + ": " + number(above) + " against " + number(below), 1e300};
+  }
   const bool holds = relation.must == Must::equal ? std::abs(off) <= allowed * (1 + 1e-9) : relation.must == Must::at_least ? off >= 0 : off <= 0;
   if (holds) return std::nullopt;
   const auto expected = static_cast<double>(relation.value);

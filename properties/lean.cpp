@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "properties/lean.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <random>
@@ -25,8 +26,12 @@ Sample sample_of(const Operator& op, const Format& f, std::uint64_t seed) {
   std::mt19937_64 random(seed * 77 + 5);
   Sample sample;
   if (op.independence == Independence::whole) {
-    if (op.examples.empty()) return sample;
-    for (std::int64_t i = 0; i < wanted_rows; ++i) sample.questions.push_back(filled(op, f, op.examples[0], Fill::usual, random()));
+    const auto drawn = [&](const Example& example) {  // rows must differ: an example may give its values
+      return std::none_of(op.inputs.begin(), op.inputs.end(), [&](const InputRow& row) { return row.differentiable && example.values.contains(row.name); });
+    };
+    const auto example = std::find_if(op.examples.begin(), op.examples.end(), drawn);
+    if (example == op.examples.end()) return sample;
+    for (std::int64_t i = 0; i < wanted_rows; ++i) sample.questions.push_back(filled(op, f, *example, Fill::usual, random()));
     return sample;
   }
   const bool axis = op.independence == Independence::along_axis;
@@ -57,6 +62,7 @@ std::vector<double> shares(const Unit& part, const std::vector<Bits>& got, const
     if (!by_row[i].empty() || !is_finite(f, b) || !std::isfinite(exact) || std::abs(exact) < std::ldexp(4.0, f.e_min)) continue;
     const Budget budget = budgets.at(i);
     if (budget.out_of_range || budget.undefined || !(budget.bound > 0)) continue;
+    if (budgets.constants_share(i) > 0.25L) continue;  // every row has that error, one and the same
     int exponent = 0;
     std::frexp(exact, &exponent);
     const double allowed = static_cast<double>(budget.bound) + std::ldexp(1.0, exponent - 1 - f.precision);

@@ -29,7 +29,7 @@ std::optional<Related> relate(const Question& q, const std::string&) {
     }
     x.push_back(std::move(tensor));
   }
-  if (element != q.output_count()) return std::nullopt;
+  if (element != q.output_count() || relation.terms.empty()) return std::nullopt;
   const Tensors<Dual<Real>> y = forward.dual(x, q.attributes);
   relation.value = 0;
   for (std::size_t j = 0; j < outputs; ++j)
