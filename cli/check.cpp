@@ -20,7 +20,7 @@ struct Options {
   std::vector<std::string> plugins;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, report;
+  std::string record, report, failures;
   bool quiet = false;
 };
 
@@ -32,6 +32,7 @@ int check(const Options& options, const std::vector<std::string>& command) {
   run.narrowing = options.narrowing;
   run.level = options.level.get();
   run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
+  run.failures = options.failures.empty() && !options.record.empty() ? options.record + ".cases" : options.failures;
   run.command = command;
   const CheckResult result = run_check(run);
   const std::filesystem::path files[] = {run.record};
@@ -63,6 +64,7 @@ Command check_command() {
             options->narrowing.add_to(app);
             options->level.add_to(app);
             app.add_option("--record", options->record, "Write records, one JSON object a line, to FILE")->type_name("FILE.jsonl");
+            app.add_option("--failures", options->failures, "Put failing cases that are too large for a line into folders in DIR (default with --record: FILE.jsonl.cases)")->type_name("DIR");
             app.add_option("--report", options->report, "Write HTML, Markdown, JUnit and JSON into DIR")->type_name("DIR");
             app.add_flag("--quiet", options->quiet, "No table: the exit code says it");
             run = [options, &app] {

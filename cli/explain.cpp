@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/budgets.hpp"
 #include "cli/command.hpp"
 #include "properties/acceptance.hpp"
 #include "properties/describe.hpp"
 #include "properties/kind.hpp"
+#include "properties/laws/law.hpp"
 #include "properties/nearest.hpp"
 #include "properties/replay.hpp"
 
@@ -17,7 +19,9 @@ namespace {
 
 struct Options {
   std::string what, dtype = "f32";
-  std::vector<std::string> at;
+  std::vector<std::string> at, beside;
+  std::string op = "*";
+  bool dtype_given = false;
 };
 
 int explain_verdicts(const std::string& what) {
@@ -144,12 +148,26 @@ void explain_budget(const Question& question, std::size_t element, const Format&
 
 int explain(const Options& options) {
   if (const int code = explain_verdicts(options.what); code == conforms) return code;
+  if (options.what == "budgets") {
+    if (options.dtype_given && !find_format(options.dtype)) throw UsageError(properties::unknown("dtype", options.dtype, properties::dtype_names()));
+    return print_budgets(options.op, options.dtype_given ? std::vector{options.dtype} : std::vector<std::string>(), options.beside);
+  }
+  if (options.what == "laws") {
+    for (const properties::Law& law : properties::laws()) {
+      std::string names;
+      for (const Operator& op : operators())
+        for (const properties::LawUse& use : properties::laws_of(op))
+          if (use.law == &law && names.find(op.name) == std::string::npos) names += (names.empty() ? "" : ", ") + op.name;
+      std::printf("%s: %s%s\n    %s\n", law.name.c_str(), law.sentence.c_str(), law.claim ? " (kernels judged faithful or exact)" : "", names.c_str());
+    }
+    return conforms;
+  }
   const Operator* op = find_operator(options.what);
   if (!op) {
     std::vector<std::string> names = properties::operator_names();
-    names.emplace_back("verdicts");
+    names.insert(names.end(), {"verdicts", "laws", "budgets"});
     for (const auto& row : properties::kinds) names.emplace_back(row.name);
-    throw UsageError(properties::unknown("operator or verdict", options.what, names));
+    throw UsageError(properties::unknown("operator, kind of failure or table", options.what, names));
   }
   const Format* f = find_format(options.dtype);
   if (!f) throw UsageError(properties::unknown("dtype", options.dtype, properties::dtype_names()));
@@ -189,11 +207,18 @@ Command explain_command() {
                 "Examples:\n"
                 "  karat explain softmax\n"
                 "  karat explain verdicts\n"
+                "  karat explain laws\n"
+                "  karat explain budgets --op 'softmax*' --beside run.jsonl\n"
                 "  karat explain tanh --at 0x1p-3 --dtype bf16");
-            app.add_option("what", options->what, "An operator, a kind of failure, or `verdicts`")->required()->type_name("NAME");
+            app.add_option("what", options->what, "An operator, a kind of failure, or one of `verdicts`, `laws`, `budgets`")->required()->type_name("NAME");
             app.add_option("--at", options->at, "Inputs, as for karat eval")->type_name("INPUT");
-            app.add_option("--dtype", options->dtype, "Type of inputs and result (default f32)");
-            run = [options] { return explain(*options); };
+            app.add_option("--dtype", options->dtype, "Type of inputs and result (default f32; of `budgets` all)");
+            app.add_option("--op", options->op, "With `budgets`: only operators that match GLOB")->type_name("GLOB");
+            app.add_option("--beside", options->beside, "With `budgets`: records whose largest errors stand beside")->type_name("FILE.jsonl");
+            run = [options, &app] {
+              options->dtype_given = app.count("--dtype") > 0;
+              return explain(*options);
+            };
           }};
 }
 

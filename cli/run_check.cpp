@@ -69,6 +69,7 @@ CheckResult run_check(const CheckRun& run) {
         options.level = run.level;
         options.seed = run.narrowing.seed;
         options.stop = interrupted;
+        if (!run.failures.empty()) options.folder = run.failures;
         options.more_seconds = run.narrowing.seconds() / static_cast<double>(std::max<std::size_t>(1, rows.size() * run.plugins.size()));
         options.progress = [&](std::size_t done, std::size_t all) {
           char text[200];

@@ -17,6 +17,7 @@ struct CheckRun {
   Narrowing narrowing;
   std::optional<properties::Level> level;
   std::filesystem::path record;
+  std::filesystem::path failures;  // where failures too large for a line become case folders; empty: nowhere
   std::vector<std::string> command;
 };
 

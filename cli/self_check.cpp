@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cli/command.hpp"
+#include "cli/two_sided.hpp"
 #include "plugins/host/host.hpp"
 #include "properties/check.hpp"
 #include "properties/nearest.hpp"
@@ -58,7 +59,13 @@ std::string joined(const std::set<std::string>& words) {
   return text.empty() ? "nothing" : text;
 }
 
-int self_check(const std::string& pattern, std::uint64_t seed) {
+struct Options {
+  std::string pattern = "*", write;
+  std::uint64_t seed = 1, seeds = 200, plugin_seeds = 20;
+  bool full = false;
+};
+
+int self_check(const Options& options) {
   catch_interrupts();
   std::vector<std::pair<std::string, std::filesystem::path>> plugins;
   const std::filesystem::path folder = host::find_plugin("broken/healthy").parent_path();
@@ -70,13 +77,13 @@ int self_check(const std::string& pattern, std::uint64_t seed) {
   Progress progress;
   for (const auto& [name, file] : plugins) {
     if (interrupted()) return not_judged;
-    if (!properties::matches(pattern, name)) continue;
+    if (!properties::matches(options.pattern, name)) continue;
     progress.show("self-check: " + name);
     std::string expected = "pass";
     Caught caught;
     try {
       if (name.starts_with("broken/")) expected = host::Worker(file).info().expected_verdict;
-      caught = try_plugin(file, name, seed);
+      caught = try_plugin(file, name, options.seed);
     } catch (const std::exception& e) {
       caught.by.insert(std::string("error: ") + e.what());
     }
@@ -95,6 +102,11 @@ int self_check(const std::string& pattern, std::uint64_t seed) {
       ++caught_count;
   }
   std::printf("%d defects caught by the verdict that they name, %d healthy plugins pass, %d missed\n", caught_count, healthy, missed);
+  std::fflush(stdout);
+  if (options.full) {
+    const int code = two_sided({options.seeds, options.plugin_seeds, options.write, static_cast<std::size_t>(caught_count)});
+    if (code != conforms) return code;
+  }
   if (missed > 0) return failed;
   return caught_count + healthy > 0 ? conforms : nothing_ran;
 }
@@ -103,13 +115,22 @@ int self_check(const std::string& pattern, std::uint64_t seed) {
 
 Command self_check_command() {
   return {"self-check", [](CLI::App& app, std::function<int()>& run) {
-            auto pattern = std::make_shared<std::string>("*");
-            auto seed = std::make_shared<std::uint64_t>(1);
+            auto options = std::make_shared<Options>();
             app.description("Tries Karat itself on plugins that are broken on purpose");
-            app.footer("Example: karat self-check --only 'broken/softmax*'");
-            app.add_option("--only", *pattern, "Only plugins that match GLOB")->type_name("GLOB");
-            app.add_option("--seed", *seed, "Seed of the random cases (default 1)");
-            run = [pattern, seed] { return self_check(*pattern, *seed); };
+            app.footer(
+                "Examples:\n"
+                "  karat self-check --only 'broken/softmax*'\n"
+                "  karat self-check --full --write docs/verdict-quality.md");
+            app.add_option("--only", options->pattern, "Only plugins that match GLOB")->type_name("GLOB");
+            app.add_option("--seed", options->seed, "Seed of the random cases (default 1)");
+            app.add_flag("--full", options->full, "The two-sided measurement as well: right kernels must raise no alarm, mutants must be caught on every seed (up to an hour)");
+            app.add_option("--seeds", options->seeds, "With --full: seeds of the right kernels (default 200)")->check(CLI::Range(1, 100000));
+            app.add_option("--plugin-seeds", options->plugin_seeds, "With --full: seeds of the mutant plugin (default 20)")->check(CLI::Range(0, 1000));
+            app.add_option("--write", options->write, "With --full: put the result into this document, between its markers")->type_name("FILE.md");
+            run = [options] {
+              if (!options->write.empty() && !options->full) throw UsageError("--write belongs to --full");
+              return self_check(*options);
+            };
           }};
 }
 

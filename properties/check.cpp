@@ -288,7 +288,10 @@ class Check {
       failure.to = to_text(f, *exact_bits(f, seen.high));
     }
     failure.message = finding.text.empty() ? std::string() : finding.text;
-    if (finding.element && *finding.element < c.question.output_count()) {
+    if (kind == Kind::law_broken) {
+      failure.ulp = std::numeric_limits<double>::quiet_NaN();
+      if (finding.element && *finding.element < c.question.output_count()) failure.at = inputs_at(c.question, *finding.element);
+    } else if (finding.element && *finding.element < c.question.output_count()) {
       failure.at = inputs_at(c.question, *finding.element);
       const Execution again = execute(worker_, kernel_.index, c, true);
       if (again.finished() && *finding.element < again.output.values.size())

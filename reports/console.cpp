@@ -215,6 +215,8 @@ std::string console_table(const Records& records, bool colour, int width, bool f
   for (const auto& [policy, count] : policies(records))
     out.paragraph(Paint::skip,
                   "note: ", plural(count, "result was", "results were") + " accepted by policy " + policy);
+  for (const Kernel& k : records.kernels)
+    for (const std::string& warning : k.warnings) out.paragraph(Paint::error, "warning: ", label(k) + ": " + printable(warning));
   for (const std::string& note : records.notes) out.paragraph(Paint::error, "note: ", printable(note));
   if (records.kernels.empty()) out.line("Nothing was judged.");
   out.line(out.paint()(Paint::strong, totals_line(records.totals())));

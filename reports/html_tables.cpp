@@ -147,6 +147,9 @@ std::string html_judged(const Records& records) {
           (open == 0 ? "No result was left undecided."
                      : plural(open, "result was", "results were") + " left undecided at the precision cap.") +
           "</p>\n";
+  for (const Kernel& k : records.kernels)
+    for (const std::string& warning : k.warnings)
+      body += "<p>Warning, <strong>" + escape_html(label(k)) + "</strong>: " + escape_html(printable(warning)) + ".</p>\n";
   for (const auto& [policy, count] : policies(records))
     body += "<p>" + plural(count, "result was", "results were") + " accepted by the policy <strong>" +
             escape_html(policy) + "</strong>.</p>\n";

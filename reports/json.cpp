@@ -95,7 +95,14 @@ Json kernel(const Kernel& k) {
   out["policies"] = policies;
   Json failures = Json::array();
   for (const Failure& f : k.failures) failures.push_back(failure(f));
+  if (!k.laws.empty()) {
+    Json laws = Json::object();
+    for (const auto& [law, count] : k.laws) laws[law] = count;
+    out["laws"] = laws;
+  }
+  set(out, "compute", k.compute);
   if (!k.notes.empty()) out["notes"] = k.notes;
+  if (!k.warnings.empty()) out["warnings"] = k.warnings;
   out["failures"] = failures;
   out["seconds"] = number(k.seconds);
   return out;

@@ -157,6 +157,8 @@ std::string markdown(const Records& records) {
   out += reasons_list(all, Verdict::skip, "Skipped");
   if (const auto n = undecided(records); n > 0)
     out += plural(n, "result was", "results were") + " left undecided at the precision cap.\n\n";
+  for (const Kernel& k : records.kernels)
+    for (const std::string& warning : k.warnings) out += "Warning, " + plain(label(k)) + ": " + plain(warning) + ".\n\n";
   for (const auto& [policy, count] : policies(records))
     out += plural(count, "result was", "results were") + " accepted by policy " + plain(policy) + ".\n\n";
   out += timings(records.timings);

@@ -198,7 +198,10 @@ Kernel kernel_fields(const nlohmann::json& value, Place place, std::uint64_t& un
   out.meaningful = f.count("meaningful");
   out.vacuous = f.count("vacuous");
   out.policies = f.counts("policies");
+  out.laws = f.counts("laws");
+  out.compute = f.text("compute");
   out.notes = f.texts("notes");
+  out.warnings = f.texts("warnings");
   if (const auto* failures = f.array("failures"))
     for (const auto& item : *failures)
       out.failures.push_back(failure(item, out.failures.size(), place, unknown));

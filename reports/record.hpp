@@ -94,7 +94,9 @@ struct Kernel {
   std::optional<double> correctly_rounded;
   std::uint64_t undecided = 0, meaningful = 0, vacuous = 0;
   std::vector<std::pair<std::string, std::uint64_t>> policies;
-  std::vector<std::string> notes;
+  std::vector<std::pair<std::string, std::uint64_t>> laws;  // law → cases that it was tried on
+  std::string compute;                                      // the narrower type that it declares to compute in
+  std::vector<std::string> notes, warnings;
   std::vector<Failure> failures;
   double seconds = 0;
   std::size_t run = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Element by element, right and wrong: activations and gradients, losses, optimizers, pooling.  An order
 // of summation matters to some.
-#include "properties/quality.hpp"
+#include "properties/quality/kernels.hpp"
 
 namespace karat::properties::quality {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reductions, right and wrong: penalties, softmax, norms, convolution.
-#include "properties/quality.hpp"
+#include "properties/quality/kernels.hpp"
 #include "reference/numbers/rounding.hpp"
 
 namespace karat::properties::quality {
@@ -98,6 +98,19 @@ std::vector<Subject> reductions() {
          return std::vector<std::pair<Shape, Floats>>{{{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{0}, {}}};
        },
        [](const std::vector<Floats>& in, const Add& add) { return Floats{add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }))}; }},
+      {"conv2d", {},
+       [](Random& r, std::size_t n, int kind) {
+         return std::vector<std::pair<Shape, Floats>>{{{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{0}, {}}};
+       },
+       [](const std::vector<Floats>& in, const Add& add) {
+         Floats chains;  // fused multiply-add, eight chains as vector registers hold them
+         for (std::size_t lane = 0; lane < std::min<std::size_t>(8, in[0].size()); ++lane) {
+           float s = 0;
+           for (std::size_t i = lane; i < in[0].size(); i += 8) s = std::fma(in[0][i], in[1][i], s);
+           chains.push_back(s);
+         }
+         return Floats{add(chains)};
+       }},
   };
 }
 
