@@ -97,10 +97,6 @@ std::optional<Question> with_other_numbers(Question q) {
 std::vector<std::span<std::byte>> run_decoys(host::Worker& worker, int kernel, const Case& c) {
   const Format& f = *c.question.format;
   const auto run = [&] { worker.run(poison(f, true)); };
-  if (auto q = with_other_numbers(c.question)) {
-    lay_out(worker, kernel, {std::move(*q), c.layout, {}});
-    run();
-  }
   Question far = c.question, near = c.question;
   for (std::size_t t = 0; t < c.question.inputs.size(); ++t) {
     if (c.question.op->inputs[t].index) continue;
@@ -122,12 +118,19 @@ std::vector<std::span<std::byte>> run_decoys(host::Worker& worker, int kernel, c
 Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoys) {
   const Format& f = *c.question.format;
   Execution e;
-  const auto storage = decoys || c.decoys ? run_decoys(worker, kernel, c) : lay_out(worker, kernel, c);
+  decoys = decoys || c.decoys;
+  auto storage = decoys ? run_decoys(worker, kernel, c) : lay_out(worker, kernel, c);
   const Operator& op = *c.question.op;
   const Shapes shapes = c.question.output_shapes();
   std::vector<bool> poisoned;  // an in-out tensor keeps what it held where it is not written
   std::vector<Bits> results[2];
   for (const bool second : {false, true}) {
+    if (second && decoys)
+      if (auto q = with_other_numbers(c.question)) {
+        lay_out(worker, kernel, {std::move(*q), c.layout, {}});
+        worker.run(poison(f, false));
+        storage = lay_out(worker, kernel, c);
+      }
     const host::Outcome outcome = worker.run(poison(f, second));
     if (outcome.status == Status::declined) {
       e.declined = outcome.detail;

@@ -31,8 +31,8 @@ struct Execution {
 };
 
 // Runs the case twice, over different poison.  With `decoys`, or where the case asks for them, others
-// go first, so that a kernel that answers from memory gives itself away: the same inputs with other
-// attributes; then, on the memory of the case itself, other inputs, and the same but for one element.
+// go first, so that a kernel that answers from memory gives itself away: on the case's own
+// memory, other inputs and the same but for one element; between the two runs, the same with other attributes.
 Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoys = false);
 
 }  // namespace karat::properties

@@ -105,7 +105,7 @@ void run_kernel(const karat_kernel& kernel, MappedCall& call, int repeats, std::
     set_phase(page, wire::Phase::run);
     const Stopwatch watch;
     const std::int32_t code = kernel.run(&kernel, call.with_data());
-    const double seconds = watch.seconds();
+    const double seconds = std::max(0.0, watch.seconds());  // whether the clock can be trusted is asked later
     const FpControl after = read_fp_control();
     if (!(after == before)) {
       reset_fp_control();

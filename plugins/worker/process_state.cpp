@@ -14,6 +14,8 @@
 namespace karat::worker {
 namespace {
 
+constexpr int kRestorer = 0x04000000;  // SA_RESTORER: the C library adds it to what it installs
+
 void add(std::string& text, const std::string& part) { text += (text.empty() ? "" : "; ") + part; }
 
 std::string name_of(int signal_number) {
@@ -53,7 +55,7 @@ ProcessState read_process_state() {
     const bool takes_info = (action.sa_flags & SA_SIGINFO) != 0;
     state.handlers[static_cast<std::size_t>(s)] = {
         takes_info ? reinterpret_cast<std::uintptr_t>(action.sa_sigaction) : reinterpret_cast<std::uintptr_t>(action.sa_handler),
-        action.sa_flags};
+        action.sa_flags & ~kRestorer};
   }
   if (sched_getaffinity(0, sizeof state.cpus, &state.cpus) != 0) CPU_ZERO(&state.cpus);
   return state;
