@@ -119,18 +119,18 @@ Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoys) 
   const Format& f = *c.question.format;
   Execution e;
   decoys = decoys || c.decoys;
-  auto storage = decoys ? run_decoys(worker, kernel, c) : lay_out(worker, kernel, c);
+  if (decoys)
+    if (auto q = with_other_numbers(c.question)) {
+      lay_out(worker, kernel, {std::move(*q), c.layout, {}});
+      worker.run(poison(f, true));
+    }
+  auto storage = lay_out(worker, kernel, c);
   const Operator& op = *c.question.op;
   const Shapes shapes = c.question.output_shapes();
   std::vector<bool> poisoned;  // an in-out tensor keeps what it held where it is not written
   std::vector<Bits> results[2];
   for (const bool second : {false, true}) {
-    if (second && decoys)
-      if (auto q = with_other_numbers(c.question)) {
-        lay_out(worker, kernel, {std::move(*q), c.layout, {}});
-        worker.run(poison(f, false));
-        storage = lay_out(worker, kernel, c);
-      }
+    if (second && decoys) storage = run_decoys(worker, kernel, c);
     const host::Outcome outcome = worker.run(poison(f, second));
     if (outcome.status == Status::declined) {
       e.declined = outcome.detail;

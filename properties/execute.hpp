@@ -31,8 +31,8 @@ struct Execution {
 };
 
 // Runs the case twice, over different poison.  With `decoys`, or where the case asks for them, others
-// go first, so that a kernel that answers from memory gives itself away: on the case's own
-// memory, other inputs and the same but for one element; between the two runs, the same with other attributes.
+// go before, so that a kernel that answers from memory gives itself away.  Before the first run: the same
+// inputs with other attributes.  Before the second, on its memory: other inputs, and the same but for one element.
 Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoys = false);
 
 }  // namespace karat::properties
