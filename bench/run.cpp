@@ -49,6 +49,7 @@ std::string fault(const host::Outcome& outcome) {
   }
   if (!outcome.wrote_outside.empty()) return "out_of_bounds: " + outcome.wrote_outside;
   if (!outcome.input_changed.empty()) return "input_modified: " + outcome.input_changed;
+  if (!outcome.process_changed.empty()) return "protocol_violation: " + outcome.process_changed;
   if (!outcome.fp_env_changed.empty()) return "fp_env_changed: " + outcome.fp_env_changed;
   return {};
 }

@@ -27,6 +27,7 @@ struct Case {
   std::string origin;  // where it came from: "plan:17", "random:5"; empty once it was changed
   std::size_t focus = 0;  // the output element that failed, where one did: shrinking starts there
   std::string law;  // a law is tried on it, as a row names it: "linear_in x"; empty: results are judged
+  bool decoys = false;  // the kernel is called with others first: see execute()
 };
 
 std::vector<std::int64_t> strides_of(const Shape& shape, const Layout& layout, bool output);

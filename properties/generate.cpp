@@ -66,6 +66,7 @@ class Planner {
           add(filled(op_, f_, op_.examples.back(), Fill::usual, random_()), layout);
         }
       }
+      for (const Example& example : op_.examples) after_decoys(filled(op_, f_, example, Fill::usual, random_()));
     } else if (op_.independence == Independence::elementwise) {
       for (const Attributes& attributes : sets_) elementwise_values(attributes);
       elementwise_layouts();
@@ -73,6 +74,8 @@ class Planner {
       for (const std::int64_t length : {1, 2, 3, 8, 17, 33, 100}) axis_values(length);
       axis_layouts();
     }
+    if (op_.independence != Independence::whole)
+      for (const std::int64_t n : {1, 8, 67, 1000}) after_decoys(usual_question(n));
     for (std::size_t i = 0; i < plan_.cases.size(); ++i) plan_.cases[i].origin = "plan:" + std::to_string(i);
     return std::move(plan_);
   }
@@ -95,6 +98,17 @@ class Planner {
     for (const auto& pool : pools_) q.inputs.push_back(drawn(shape, pool, random_));
     if (op_.independence == Independence::along_axis) q.attributes.values["axis"] = axis;
     return q;
+  }
+
+  Question usual_question(std::int64_t n) {
+    Question q = drawn_question({n});
+    for (std::size_t t = 0; t < q.inputs.size(); ++t)
+      for (Bits& b : q.inputs[t].values) b = rounded(f_, uniform(random_, op_.inputs[t].typical.low, op_.inputs[t].typical.high));
+    return q;
+  }
+  void after_decoys(Question question) {
+    add(std::move(question));
+    plan_.cases.back().decoys = true;
   }
 
   // The last input runs over values; the others are drawn, or 1 for a first look.

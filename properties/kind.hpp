@@ -46,8 +46,9 @@ inline constexpr std::array<KindRow, 12> kinds{{
      "rounding, flush-to-zero or exception masks differ after the call: every later computation in the "
      "process suffers"},
     {Kind::protocol_violation, "protocol_violation",
-     "the kernel left the process, broke the control channel, or reported an error for a call that it had "
-     "accepted"},
+     "the kernel left the process, broke the control channel, reported an error for a call that it had "
+     "accepted, or left its process changed (signal handlers, CPUs, threads, the clock); or its plugin exports "
+     "names of the C library"},
     {Kind::crashed, "crashed", "the worker process died of a signal during the call"},
     {Kind::hung, "hung", "the call did not return within the time limit"},
     {Kind::out_of_memory, "out_of_memory", "the worker grew beyond the memory limit"},

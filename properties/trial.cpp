@@ -27,11 +27,11 @@ bool same(const Layout& a, const Layout& b) {
 
 }  // namespace
 
-Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c, Judge& judge, bool decoy) {
+Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c, Judge& judge, bool decoys) {
   if (!c.law.empty()) return attempt_law(worker, kernel, c, judge.level());
   Trial trial;
   const Format& f = *c.question.format;
-  Execution run = execute(worker, kernel.index, c, decoy);
+  Execution run = execute(worker, kernel.index, c, decoys);
   trial.declined = run.declined;
   trial.error = run.host_error;
   if (trial.declined || trial.error) return trial;
@@ -83,6 +83,15 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
       trial.error = "element " + std::to_string(i) + " could not be judged: the reference does not decide it";
     else if (!j.ok && written[i])
       trial.findings.push_back({j.kind, i, {}, j.ulps, j.budget});
+  }
+  if (!run.differing.empty()) {
+    const std::vector<Judgement> first = judge(c.question, run.first.values);
+    for (const std::size_t i : run.differing)
+      if (const Judgement& j = first[i]; !j.ok && !j.error && trial.judgements[i].ok)
+        trial.findings.push_back({j.kind, i,
+                                  "element " + std::to_string(i) + " is wrong in the first of two equal calls, " + to_text(f, run.first.values[i]) +
+                                      ", and right in the second, " + to_text(f, run.output.values[i]),
+                                  j.ulps, j.budget});
   }
   trial.output = std::move(run.output);
   return trial;

@@ -28,8 +28,8 @@ struct Trial {
   std::vector<std::string> notes;     // differences that are no failure, since nothing is claimed
 };
 
-// With `decoy` the kernel is called with other values first; see execute().
+// With `decoys` the kernel is called with others first; see execute().
 Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c, Judge& judge,
-              bool decoy = false);
+              bool decoys = false);
 
 }  // namespace karat::properties

@@ -143,6 +143,12 @@ std::string phase_text(const wire::StatusPage& page) {
   return "at an unknown place";
 }
 
+std::string explain_interposed(const std::string& names) {
+  return "exports " + names +
+         ", names of the C library: whoever loads it may get these in place of the system's, and with them times and memory that "
+         "nobody can trust; hide them (-fvisibility=hidden, a version script with local: *, or -Wl,--exclude-libs,ALL)";
+}
+
 void explain_end(Process::End end, const Process& process, const Limits& limits, const Layout* layout,
                  Outcome& outcome) {
   const std::string where = " " + phase_text(process.status());

@@ -18,4 +18,7 @@ std::string phase_text(const wire::StatusPage& page);
 void explain_end(Process::End end, const Process& process, const Limits& limits, const Layout* layout,
                  Outcome& outcome);
 
+// The sentence about names of the C library that a plugin exports.
+std::string explain_interposed(const std::string& names);
+
 }  // namespace karat::host

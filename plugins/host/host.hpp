@@ -40,6 +40,7 @@ struct PluginInfo {
   std::int32_t abi_major = 0, abi_minor = 0;
   std::vector<KernelRow> kernels;
   std::string expected_verdict;       // extension karat.expected_verdict/1, or empty
+  std::string interposed;             // names of the C library that it exports: "malloc, free", or empty
   std::vector<std::string> warnings;  // "prints to standard output while loading: …", fp env, …
 };
 
@@ -102,6 +103,10 @@ struct Outcome {
   } status = Status::ok;
   std::string detail;
   std::string fp_env_changed;  // empty, or which control bits changed: "FTZ off→on"
+  // Empty, or what else the call left changed in its process: handlers, CPUs, threads, the clock;
+  // and, for every call, names of the C library that the plugin exports.  The next call gets a
+  // fresh process after a change.
+  std::string process_changed;
   std::string wrote_outside;   // empty, or where canary bytes around an output changed
   std::string input_changed;   // empty, or which input's bytes differ afterwards
   std::string printed;         // what the plugin wrote to stdout/stderr during the call (cut at 4 KiB)

@@ -279,7 +279,9 @@ TEST_CASE("in-out tensors are restored before every rerun and repetition") {
 
 TEST_CASE("handlers that a plugin installs do not hide its faults", "[crashes]") {
   Worker worker(plugin("behaves"));
-  CHECK(run(worker, unary(worker, "takes_handler", 4)).status == Status::ok);
+  const Outcome taken = run(worker, unary(worker, "takes_handler", 4));
+  CHECK(taken.status == Status::ok);
+  CHECK(taken.process_changed.find("SIGSEGV") != std::string::npos);
   const Outcome outcome =
       run(worker, unary(worker, "over_reads", 16, {integer("offset", 64), integer("count", 17)}));
   CHECK(outcome.status == Status::out_of_bounds);

@@ -55,6 +55,7 @@ Answer read_answer(std::span<const std::byte> bytes, Outcome& outcome) {
   read.status = status_of(answer.code);
   read.detail = printable(in.text(), kTextBytes);
   read.fp_env_changed = printable(in.text(), kNameBytes);
+  read.process_changed = printable(in.text(), kTextBytes);
   answer.seconds = in.list<double>();
   in.end();
   for (const double seconds : answer.seconds)
@@ -82,6 +83,7 @@ PluginInfo read_info(std::span<const std::byte> bytes, const std::string& who) {
     info.warnings.push_back(
         "changes the floating-point environment while loading: " + printable(change, kNameBytes) +
         " (an object linked with -ffast-math does); Karat restores it before each call");
+  info.interposed = printable(in.text(), kTextBytes);
   const auto count = in.next<std::uint32_t>();
   for (std::uint32_t i = 0; i < count; ++i) {
     KernelRow row;
@@ -222,7 +224,13 @@ std::vector<double> Worker::State::call(wire::Request request, int repeats, std:
     process->kill();
     lost();
     explain_end(Process::End::garbage, *process, limits, layout.get(), outcome);
+  } else if (!outcome.process_changed.empty()) {
+    // Neither the next call nor another kernel shall answer for it.
+    process->kill();
+    laid_out = false;
   }
+  if (!info.interposed.empty() && request == wire::Request::run && outcome.status == Status::ok)
+    outcome.process_changed = explain_interposed(info.interposed) + (outcome.process_changed.empty() ? "" : "; " + outcome.process_changed);
   return std::move(answer.seconds);
 }
 

@@ -15,6 +15,7 @@
 #include "plugins/worker/faults.hpp"
 #include "plugins/worker/fp_environment.hpp"
 #include "plugins/worker/loaded_plugin.hpp"
+#include "plugins/worker/process_state.hpp"
 
 namespace karat::worker {
 namespace {
@@ -104,7 +105,7 @@ void run_kernel(const karat_kernel& kernel, MappedCall& call, int repeats, std::
     set_phase(page, wire::Phase::run);
     const Stopwatch watch;
     const std::int32_t code = kernel.run(&kernel, call.with_data());
-    const double seconds = watch.seconds();
+    const double seconds = std::max(0.0, watch.seconds());  // whether the clock can be trusted is asked later
     const FpControl after = read_fp_control();
     if (!(after == before)) {
       reset_fp_control();
@@ -129,9 +130,11 @@ void run_kernel(const karat_kernel& kernel, MappedCall& call, int repeats, std::
 
 // Runs `work` with the plugin's exceptions turned into results.
 template <typename F>
-Result guarded(wire::StatusPage& page, F&& work) {
+Result guarded(const MappedCall& call, wire::StatusPage& page, F&& work) {
+  static ThreadWatch threads;
   Result result;
   reinstate_fault_handlers();
+  const ProcessState before = read_process_state();
   const auto fail = [&](wire::Answer answer, std::string detail) {
     result.answer = answer;
     result.detail = std::move(detail);
@@ -149,6 +152,9 @@ Result guarded(wire::StatusPage& page, F&& work) {
   }
   reset_fp_control();
   set_phase(page, wire::Phase::idle);
+  result.process_change = describe_process_change(before, read_process_state());
+  for (const std::string& part : {threads.after_call(call.kernel(), call.threads()), clock_fault()})
+    if (!part.empty()) result.process_change += (result.process_change.empty() ? "" : "; ") + part;
   return result;
 }
 
@@ -210,13 +216,12 @@ std::vector<Share> split(const std::vector<Run>& inputs, const std::vector<Run>&
 }  // namespace
 
 Result ask(const karat_kernel& kernel, MappedCall& call, wire::StatusPage& page) {
-  return guarded(page, [&](Result& result) { ask_kernel(kernel, call, page, result); });
+  return guarded(call, page, [&](Result& result) { ask_kernel(kernel, call, page, result); });
 }
 
 Result run(const karat_kernel& kernel, MappedCall& call, int repeats, std::size_t memory_limit,
            wire::StatusPage& page) {
-  return guarded(page,
-                 [&](Result& result) { run_kernel(kernel, call, repeats, memory_limit, page, result); });
+  return guarded(call, page, [&](Result& result) { run_kernel(kernel, call, repeats, memory_limit, page, result); });
 }
 
 Result copy(MappedCall& call, int repeats, wire::StatusPage& page) {

@@ -16,6 +16,7 @@ struct Result {
   wire::Answer answer = wire::Answer::ok;
   std::string detail;
   std::string fp_change;
+  std::string process_change;  // what else the call left changed in its process
   std::vector<double> seconds;  // one a repetition
 };
 

@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "plugins/worker/fp_environment.hpp"
+#include "plugins/worker/interposed.hpp"
 
 namespace karat::worker {
 namespace {
@@ -96,6 +97,8 @@ LoadedPlugin load_plugin(const std::string& path, wire::StatusPage& page) {
                    "': it is a library, but no back end for Karat; define `KARAT_EXPORT const "
                    "karat_plugin* " KARAT_PLUGIN_ENTRY "(const karat_host* host)` (see karat_plugin.h)");
 
+  loaded.interposed = interposed_names(library, symbol);
+
   set_phase(page, wire::Phase::entry);
   try {
     loaded.plugin = reinterpret_cast<karat_plugin_entry_function>(symbol)(&kHost);
@@ -131,6 +134,7 @@ void pack_plugin(const LoadedPlugin& loaded, wire::Packer& out) {
       .put(plugin.abi_minor)
       .text(bounded(static_cast<const char*>(extension(plugin, KARAT_EXPECTED_VERDICT)), kNameBytes))
       .text(loaded.fp_change)
+      .text(loaded.interposed)
       .put(static_cast<std::uint32_t>(loaded.rows.size()));
   for (const karat_kernel* row : loaded.rows)
     out.text(bounded(row->op, kNameBytes))

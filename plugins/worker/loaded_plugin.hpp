@@ -19,7 +19,8 @@ struct Unusable : std::runtime_error {
 struct LoadedPlugin {
   const karat_plugin* plugin = nullptr;
   std::vector<const karat_kernel*> rows;
-  std::string fp_change;  // what loading did to the floating-point environment
+  std::string interposed;  // names of the C library that it exports, or empty
+  std::string fp_change;   // what loading did to the floating-point environment
 };
 
 // Loads the plugin and checks everything that the host will rely on.  Throws Unusable.

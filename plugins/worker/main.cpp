@@ -157,6 +157,7 @@ class Session {
     out.put(result.answer)
         .text(result.detail)
         .text(result.fp_change)
+        .text(result.process_change)
         .list(std::span<const double>(result.seconds));
     reply(out);
   }

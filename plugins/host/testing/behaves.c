@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fenv.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -209,6 +213,73 @@ static int32_t takes_handler(const karat_kernel* self, const karat_call* call) {
   return KARAT_OK;
 }
 
+/* Takes a handler, and gives it back. */
+static int32_t borrows_handler(const karat_kernel* self, const karat_call* call) {
+  (void)self;
+  struct sigaction before, mine = {.sa_handler = SIG_IGN};
+  sigaction(SIGUSR2, &mine, &before);
+  scale(call, 1);
+  sigaction(SIGUSR2, &before, NULL);
+  return KARAT_OK;
+}
+
+static int32_t binds_to_one_cpu(const karat_kernel* self, const karat_call* call) {
+  (void)self;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)sched_getcpu(), &one);
+  scale(call, 1);
+  return sched_setaffinity(0, sizeof one, &one) == 0 ? KARAT_OK : KARAT_FAILED;
+}
+
+static void* wait_forever_there(void* argument) {
+  for (;;) pause();
+  return argument;
+}
+/* Starts threads until `threads` of them wait, or one more with every call if that is 0. */
+static int32_t keeps_threads(const karat_kernel* self, const karat_call* call) {
+  (void)self;
+  static int64_t running = 0;
+  const int64_t wanted = integer_attribute(call, "threads");
+  const int64_t goal = wanted == 0 ? running + 1 : wanted;
+  while (running < goal) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_forever_there, NULL) != 0) return KARAT_FAILED;
+    pthread_detach(thread);
+    ++running;
+  }
+  scale(call, 1);
+  return KARAT_OK;
+}
+
+#if defined(__x86_64__)
+/* Half the kernel's time. */
+static int slow_clock(clockid_t clock, struct timespec* now) {
+  const int result = (int)syscall(SYS_clock_gettime, clock, now);
+  now->tv_nsec = (now->tv_sec % 2 * 1000000000 + now->tv_nsec) / 2;
+  now->tv_sec /= 2;
+  return result;
+}
+#endif
+/* Overwrites the C library's clock_gettime() by a jump to another one. */
+static int32_t patches_clock(const karat_kernel* self, const karat_call* call) {
+  (void)self;
+#if defined(__x86_64__)
+  unsigned char jump[12] = {0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0}; /* mov rax, imm64; jmp rax */
+  int (*const to)(clockid_t, struct timespec*) = slow_clock;
+  int (*const from)(clockid_t, struct timespec*) = clock_gettime;
+  unsigned char* code;
+  memcpy(jump + 2, &to, sizeof to);
+  memcpy(&code, &from, sizeof code);
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  unsigned char* first = code - (uintptr_t)code % page;
+  if (mprotect(first, 2 * page, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) return KARAT_FAILED;
+  memcpy(code, jump, sizeof jump);
+#endif
+  scale(call, 1);
+  return KARAT_OK;
+}
+
 static int32_t sleeps(const karat_kernel* self, const karat_call* call) {
   (void)self;
   usleep((useconds_t)integer_attribute(call, "microseconds"));
@@ -244,6 +315,10 @@ static const karat_kernel rows[] = {
     ROW(reopens),
     ROW(writes_to_host),
     ROW(takes_handler),
+    ROW(borrows_handler),
+    ROW(binds_to_one_cpu),
+    ROW(keeps_threads),
+    ROW(patches_clock),
     ROW(sleeps),
 };
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -40,7 +42,8 @@ enum {
   prints,
   changes_fp,
   odd_texts,
-  undefined_symbol
+  undefined_symbol,
+  exports_clock
 };
 
 static int32_t run(const karat_kernel* self, const karat_call* call) {
@@ -66,6 +69,11 @@ static karat_plugin plugin = {.struct_size = sizeof(karat_plugin),
 
 #if KIND == 26
 extern int karat_no_such_function(void);
+#endif
+
+#if KIND == 27
+KARAT_EXPORT int clock_gettime(clockid_t clock, struct timespec* now) { return (int)syscall(SYS_clock_gettime, clock, now); }
+KARAT_EXPORT time_t time(time_t* now) { return now == NULL ? 0 : (*now = 0); }
 #endif
 
 __attribute__((constructor)) static void construct(void) {

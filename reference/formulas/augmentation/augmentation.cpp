@@ -111,7 +111,8 @@ const Operator crop = whole<Crop>({
     .outputs = {"y"},
     .attributes = {list_row("box", {0, 0, 1, 1}, "[top, left, height, width], inside the image")},
     .catalogue = {.gradient = "dx = dy inside the box, 0 outside"},
-    .examples = {{.shapes = {{1, 2, 4, 3}}, .attributes = {{"box", List{1, 0, 2, 2}}}}},
+    .examples = {{.shapes = {{1, 2, 4, 3}}, .attributes = {{"box", List{1, 0, 2, 2}}}},
+                 {.shapes = {{1, 1, 3, 4}}, .attributes = {{"box", List{1, 2, 2, 2}}}}},
     .laws = {"linear_in x"},
     .batched = {"x", "y"},
 });

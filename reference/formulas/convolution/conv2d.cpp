@@ -300,7 +300,8 @@ const Row by_data{whole<BackwardData>({
     .inputs = {numbers("dy"), numbers("w")},
     .outputs = {"dx"},
     .attributes = with(list_row("input_size", {4, 4}, "[height, width] of x")),
-    .examples = {{.shapes = {{1, 2, 3, 3}, {2, 1, 2, 2}}}, {.shapes = {{1, 2, 2, 2}, {2, 1, 2, 2}}, .attributes = {{"stride", List{2, 2}}, {"input_size", List{5, 4}}, {"groups", std::int64_t{2}}}}},
+    .examples = {{.shapes = {{1, 2, 3, 3}, {2, 1, 2, 2}}}, {.shapes = {{1, 2, 2, 2}, {2, 1, 2, 2}}, .attributes = {{"stride", List{2, 2}}, {"input_size", List{5, 4}}, {"groups", std::int64_t{2}}}},
+                 {.shapes = {{1, 1, 3, 3}, {1, 1, 2, 2}}, .attributes = {{"stride", List{2, 1}}, {"padding", List{1, 0, 0, 2}}, {"dilation", List{2, 3}}, {"input_size", List{6, 4}}}}},
     .laws = {"linear_in w"},
     .batched = {"dy", "dx"},
 })};
@@ -313,7 +314,8 @@ const Row by_weights{whole<BackwardWeights>({
     .inputs = {numbers("dy"), numbers("x")},
     .outputs = {"dw"},
     .attributes = with(list_row("kernel_shape", {2, 2}, "[height, width] of w")),
-    .examples = {{.shapes = {{2, 2, 3, 3}, {2, 1, 4, 4}}}, {.shapes = {{1, 2, 2, 2}, {1, 2, 5, 4}}, .attributes = {{"stride", List{2, 2}}, {"groups", std::int64_t{2}}}}},
+    .examples = {{.shapes = {{2, 2, 3, 3}, {2, 1, 4, 4}}}, {.shapes = {{1, 2, 2, 2}, {1, 2, 5, 4}}, .attributes = {{"stride", List{2, 2}}, {"groups", std::int64_t{2}}}},
+                 {.shapes = {{1, 1, 3, 3}, {1, 1, 6, 4}}, .attributes = {{"stride", List{2, 1}}, {"padding", List{1, 0, 0, 2}}, {"dilation", List{2, 3}}}}},
     .laws = {"linear_in x"},
 })};
 const Row forward{conv2d};

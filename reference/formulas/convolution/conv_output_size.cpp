@@ -42,7 +42,9 @@ const Row conv_output_size_row{whole<ConvOutputSize>({
                   .variants = "mode = floor, exact, ceil; asymmetric padding; dilation",
                   .special = "Refused: a kernel larger than the padded input, a size beyond 64 bits.  ceil: a last window must start inside the input or the leading padding."},
     .examples = {{.shapes = {{3}}, .values = {{"W", {5, 7, 28}}}},
-                 {.shapes = {{2}}, .attributes = {{"stride", std::int64_t{2}}, {"before", std::int64_t{1}}, {"mode", "ceil"}}, .values = {{"W", {6, 224}}}}},
+                 {.shapes = {{2}}, .attributes = {{"stride", std::int64_t{2}}, {"before", std::int64_t{1}}, {"mode", "ceil"}}, .values = {{"W", {6, 224}}}},
+                 {.shapes = {{3}}, .attributes = {{"stride", std::int64_t{3}}, {"dilation", std::int64_t{2}}, {"before", std::int64_t{1}}, {"after", std::int64_t{3}}}, .values = {{"W", {5, 9, 100}}}},
+                 {.shapes = {{2}}, .attributes = {{"stride", std::int64_t{3}}, {"mode", "ceil"}}, .values = {{"W", {7, 11}}}}},
 })};
 
 }  // namespace

@@ -151,6 +151,7 @@ const Operator from_probabilities = whole<BinaryCrossEntropy, StableProbabilitie
     .examples = {{.shapes = {{5}, {5}}},
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "sum"}}},
                  {.shapes = {{2, 3}, {2, 3}}, .attributes = {{"reduction", "none"}, {"log_clamp", -100.0}}},
+                 {.shapes = {{4}, {4}}, .attributes = {{"reduction", "sum"}, {"log_clamp", -2.0}}, .values = {{"t", {1, 0, 0.5, 0.25}}, {"p", {0.0625, 0.9375, 0.5, 0.03125}}}},
                  {.shapes = {{0}, {0}}, .attributes = {{"reduction", "none"}}}},
     .laws = {"permutation_invariant", "nonnegative"},
 });

@@ -227,6 +227,7 @@ const Operator indexed = whole<Indexed, IndexedOf<Stable<false>>>({
                  {.shapes = {{3, 4}, {3}, {4}}, .attributes = {{"label_smoothing", 0.125}}, .values = {{"t", {2, -100, 1}}}},
                  {.shapes = {{3, 4}, {3}, {0}}, .attributes = {{"reduction", "sum"}}, .values = {{"t", {0, 3, 1}}}},
                  {.shapes = {{3, 4}, {3}, {4}}, .attributes = {{"reduction", "none"}, {"ignore_index", std::int64_t{3}}}, .values = {{"t", {0, 3, 1}}}},
+                 {.shapes = {{2, 3}, {2}, {0}}, .values = {{"t", {-100, -100}}}},
                  {.shapes = {{2, 3}, {2}, {0}}, .attributes = {{"all_ignored", "zero"}}, .values = {{"t", {-100, -100}}}}},
     .laws = {"shift_invariant x", "nonnegative"},
     .batched = {"x", "t", "y"},
