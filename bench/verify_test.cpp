@@ -12,7 +12,7 @@
 namespace karat::bench {
 namespace {
 
-constexpr properties::Level faithful{properties::Level::Rule::faithful, 0};
+const properties::Level faithful{properties::Level::Rule::faithful, 0};
 constexpr Bits poison = 0x7fd5'5555;
 
 struct Setup {

@@ -13,6 +13,7 @@
 
 #include "plugins/host/host.hpp"
 #include "properties/nearest.hpp"
+#include "properties/profile.hpp"
 #include "reference/operator.hpp"
 
 namespace karat::cli {
@@ -107,9 +108,20 @@ void LevelFlags::add_to(CLI::App& app) {
   app.add_option("--max-ulp", max_ulp, "Accept an error of up to N ulp instead; a kernel's own claim holds if it is stricter")
       ->type_name("N")
       ->excludes(by_name);
+  app.add_option("--profile", profile, "Judge by a published rule instead: opencl-full, opencl-embedded, tosa-1.0, webnn, torch-assert-close, or a file of your own")
+      ->type_name("NAME|FILE.toml")
+      ->excludes(by_name)
+      ->excludes("--max-ulp");
 }
 
 std::optional<properties::Level> LevelFlags::get() const {
+  if (!profile.empty()) {
+    try {
+      return properties::level_of_profile(profile);
+    } catch (const properties::ProfileError& e) {
+      throw UsageError(e.what());
+    }
+  }
   if (!level.empty()) {
     const auto parsed = properties::parse_level(level);
     if (!parsed) throw UsageError(properties::unknown("level", level, {"exact", "faithful", "stable", "permissive", "max-ulp=4"}));

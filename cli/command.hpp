@@ -46,7 +46,7 @@ struct Narrowing {
 };
 
 struct LevelFlags {
-  std::string level;
+  std::string level, profile;
   double max_ulp = -1;
   void add_to(CLI::App& app);
   std::optional<properties::Level> get() const;  // throws UsageError

@@ -10,6 +10,7 @@
 #include "cli/command.hpp"
 #include "plugins/host/host.hpp"
 #include "properties/check.hpp"
+#include "properties/profile.hpp"
 #include "properties/quality/measure.hpp"
 
 namespace karat::cli {
@@ -66,6 +67,7 @@ std::string share(std::int64_t part, std::int64_t whole) {
 
 std::vector<Rule> rules() {
   std::vector<Rule> all{{"stable", properties::default_level}};
+  for (const std::string& name : properties::built_in_profiles()) all.push_back({name, properties::level_of_profile(name)});
   return all;
 }
 

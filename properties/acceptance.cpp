@@ -112,6 +112,22 @@ std::optional<bool> within_ulps(const Format& f, double ulps, Bits got, const An
   return std::nullopt;
 }
 
+// What a published rule allows; a result that is infinite stands for 2^(e_max+1), and is right for all beyond.
+std::optional<bool> within_limit(const Format& f, const Limit& limit, Bits got, const Answer& y) {
+  const Enclosure g = at(f, ordinal(f, got));
+  if (is_infinite(f, got) && (is_negative(f, got) ? y.certainly_at_most(g) : y.certainly_at_least(g))) return true;
+  if (!y.value.is_bounded()) return std::nullopt;
+  const auto [low, high] = binades(f, y);
+  const auto allowed = [&](long binade) {
+    const Enclosure within = Enclosure(limit.absolute) + Enclosure(limit.relative) * max(abs(y.value), Enclosure(limit.floor)) + ldexp(Enclosure(limit.ulps), binade - f.fraction_bits());
+    return max(within, Enclosure(limit.least));
+  };
+  const Enclosure error = abs(g - y.value);
+  if (error.certainly_at_most(allowed(low))) return true;
+  if (allowed(high).certainly_below(error)) return false;
+  return std::nullopt;
+}
+
 double ulps_between(const Format& f, Bits got, const Answer& y) {
   const auto [low, high] = binades(f, y);
   return ldexp(abs(at(f, ordinal(f, got)) - y.value), f.fraction_bits() - high).midpoint();
@@ -120,7 +136,7 @@ double ulps_between(const Format& f, Bits got, const Answer& y) {
 }  // namespace
 
 std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact,
-                               bool last, const BudgetOf& budget_of) {
+                               bool last, const BudgetOf& budget_of, const Limit* limit) {
   Judgement j;
   if (is_nan(f, got)) {
     j.kind = Kind::special_value;
@@ -142,6 +158,13 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
       break;
     case Level::Rule::max_ulp:
       accepted = within_ulps(f, level.ulps, got, exact);
+      break;
+    case Level::Rule::published:
+      accepted = limit ? within_limit(f, *limit, got, exact) : std::nullopt;
+      if (accepted && !*accepted && level.profile->accepts("subnormal_result")) {
+        accepted = among_subnormals(f, got, exact);
+        if (accepted && *accepted) j.policy = "subnormal_result";
+      }
       break;
     case Level::Rule::stable:
     case Level::Rule::permissive: {
@@ -229,7 +252,9 @@ Judgement judge_special(const Format& f, Bits got, const Specials& right) {
   return j;
 }
 
-std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
+namespace {
+
+std::vector<Judgement> judge_elements(const Unit& unit, std::span<const Bits> got, const Level& level) {
   const Format& f = *unit.question.format;
   const std::vector<Specials> by_row = specials(unit.question);
   std::vector<Judgement> result(got.size());
@@ -253,16 +278,56 @@ std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, c
     }
   }
   if (pending.empty()) return result;
+  const std::vector<Limit> limits = level.published ? limits_of(*level.published, unit.question) : std::vector<Limit>();
   decide([&](int bits) -> std::optional<bool> {
     const std::vector<Answer> exact = answers(unit.question);
     std::erase_if(pending, [&](std::size_t i) {
-      const auto j = judge(level, f, got[i], exact[i], bits == precision_cap, [&](bool quick) { return quick ? budgeted().at_least(i) : budgeted().at(i); });
+      const auto j = judge(level, f, got[i], exact[i], bits == precision_cap, [&](bool quick) { return quick ? budgeted().at_least(i) : budgeted().at(i); },
+                           limits.empty() ? nullptr : &limits[i]);
       if (j) result[i] = *j;
       return j.has_value();
     });
     if (pending.empty()) return true;
     return std::nullopt;
   });
+  return result;
+}
+
+// The same question with subnormal inputs as zeros of their sign; nullopt if there are none.
+std::optional<Unit> flushed(const Unit& unit) {
+  Unit other = unit;
+  bool any = false;
+  const Format& f = *unit.question.format;
+  for (std::size_t t = 0; t < unit.question.inputs.size(); ++t)
+    if (!unit.question.op->inputs[t].index)
+      for (Bits& b : other.question.inputs[t].values)
+        if (is_subnormal(f, b)) {
+          b &= f.sign_mask();
+          any = true;
+        }
+  return any && !invalid(other.question) ? std::optional(other) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
+  std::vector<Judgement> result = judge_elements(unit, got, level);
+  if (!level.profile) return result;
+  const Format& f = *unit.question.format;
+  const auto other = level.profile->accepts("flush_subnormal_inputs") ? flushed(unit) : std::nullopt;
+  const std::vector<Judgement> beside = other ? judge_elements(*other, got, level) : std::vector<Judgement>();
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    Judgement& j = result[i];
+    if (j.ok && ((j.policy && level.profile->refuses(j.policy)) || (is_nan(f, got[i]) && level.profile->refuses("nan_equal")))) {
+      j.ok = false;
+      j.kind = Kind::special_value;
+      j.policy = nullptr;
+    }
+    if (!j.ok && !j.error && !beside.empty() && beside[i].ok) {
+      j = beside[i];
+      j.policy = "flush_subnormal_inputs";
+    }
+  }
   return result;
 }
 

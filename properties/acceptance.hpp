@@ -11,6 +11,7 @@
 #include "properties/budget.hpp"
 #include "properties/kind.hpp"
 #include "properties/level.hpp"
+#include "properties/profile.hpp"
 #include "reference/exact.hpp"
 
 namespace karat::properties {
@@ -29,10 +30,10 @@ struct Judgement {
 // The budget, or with `quick` a lower bound of it that may already be enough.
 using BudgetOf = std::function<Budget(bool quick)>;
 
-// nullopt: the precision does not decide.  With `last` (the cap) every answer is final.
+// `limit` belongs to published rules.  nullopt: the precision does not decide.  With `last` (the cap) every answer is final.
 // `budget` is asked where the level goes by it and got is not correctly rounded.
 std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, const Answer& exact, bool last,
-                               const BudgetOf& budget = [](bool) { return Budget{.undefined = true}; });
+                               const BudgetOf& budget = [](bool) { return Budget{.undefined = true}; }, const Limit* limit = nullptr);
 
 // A result whose right values the row lists.
 Judgement judge_special(const Format& f, Bits got, const Specials& right);

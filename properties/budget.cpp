@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "properties/profile.hpp"
+
 namespace karat::properties {
 
 struct Budgets::Trace {
@@ -31,7 +33,13 @@ struct Budgets::Trace {
   }
 };
 
-Care care_of(const Level& level) { return level.rule == Level::Rule::permissive ? Care{4, true} : Care{}; }
+Care care_of(const Level& level) {
+  Care care = level.rule == Level::Rule::permissive ? Care{4, true} : Care{};
+  if (!level.profile) return care;
+  if (level.profile->composed_ulps && !level.published && level.ulps > 0) care.primitive_ulps = level.ulps;
+  care.sequential_sums = care.sequential_sums || level.profile->sequential_sums;
+  return care;
+}
 
 Budgets::Budgets(const Question& question, const Care& care, std::optional<Dtype> compute)
     : question_(question), care_(care), compute_(compute.value_or(question.format->compute)), traces_(4 * question.op->algorithms.size()) {}

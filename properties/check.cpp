@@ -14,6 +14,7 @@
 #include "properties/law_trial.hpp"
 #include "properties/lean.hpp"
 #include "properties/nearest.hpp"
+#include "properties/profile.hpp"
 #include "properties/rapid.hpp"
 #include "properties/trial.hpp"
 #include "properties/vacuity.hpp"
@@ -438,6 +439,15 @@ KernelVerdict check(host::Worker& worker, const std::string& plugin, const host:
   if (claim) v.level = stricter(*claim, v.level);
   if (op && f) set_compute_type(v, *f, kernel);
   v.result = KernelVerdict::Result::error;
+  if (op && f) {
+    const auto own = level_for(v.level, *op, *f);
+    if (!own) {
+      v.result = KernelVerdict::Result::skip;
+      v.reason = to_text(v.level) + " has no rule for " + v.op + " in " + v.dtype;
+      return v;
+    }
+    v.level = *own;
+  }
   if (!op)
     v.reason = unknown("operator", kernel.op, operator_names());
   else if (!f)
@@ -460,6 +470,9 @@ KernelVerdict replay(host::Worker& worker, const Replay& line) {
   v.kernel = line.kernel;
   v.dtype = line.c.question.format->name;
   v.level = line.level;
+  const auto own = level_for(line.level, *line.c.question.op, *line.c.question.format);
+  if (!own) throw ReplayError(to_text(line.level) + " has no rule for " + v.op + " in " + v.dtype);
+  v.level = *own;
   set_compute_type(v, *line.c.question.format, kernel);
   CheckOptions options;
   options.seed = line.seed;

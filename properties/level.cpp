@@ -7,6 +7,7 @@
 namespace karat::properties {
 
 std::string to_text(const Level& level) {
+  if (!level.profile_name.empty()) return "profile " + level.profile_name;
   switch (level.rule) {
     case Level::Rule::exact:
       return "exact";
@@ -16,6 +17,7 @@ std::string to_text(const Level& level) {
       return "stable";
     case Level::Rule::permissive:
       return "permissive";
+    case Level::Rule::published:
     case Level::Rule::max_ulp:
       break;
   }
@@ -52,6 +54,8 @@ double reach(const Level& level) {
       return 1;
     case Level::Rule::max_ulp:
       return level.ulps;
+    case Level::Rule::published:
+      return 1e32;  // a claim is held to itself, and a profile asks for what it asks for
     case Level::Rule::stable:
       return 1e30;
     case Level::Rule::permissive:

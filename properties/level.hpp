@@ -2,6 +2,7 @@
 // How close a result must be.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,22 +11,30 @@
 
 namespace karat::properties {
 
+struct Profile;
+struct PublishedRule;
+
 struct Level {
   enum class Rule {
     exact,     // the correctly rounded result, bit for bit
     faithful,  // one of the two neighbours of the exact value; the value itself where representable
     stable,      // within the error budget of a careful kernel: the default
     permissive,  // the same with sequential sums and primitives of 4 ulp
-    max_ulp      // within `ulps` of the exact value, in units of its last place
+    max_ulp,     // within `ulps` of the exact value, in units of its last place
+    published    // by a profile's rule (profile.hpp)
   } rule = Rule::stable;
   double ulps = 0;
   // The kernel declares arithmetic that is narrower than usual, and is judged by that.
   std::optional<Dtype> compute = {};
+  // Of a profile; `published` once it is that of one operator.  A composed operator goes by a budget, `ulps` its primitives'.
+  std::shared_ptr<const Profile> profile;
+  std::shared_ptr<const PublishedRule> published;
+  std::string profile_name;
 
   bool operator==(const Level&) const = default;
 };
 
-inline constexpr Level default_level{};
+inline constinit const Level default_level{};
 // Judged by the error budget of each input.
 inline bool by_budget(const Level& level) { return level.rule == Level::Rule::stable || level.rule == Level::Rule::permissive; }
 

@@ -11,6 +11,7 @@
 
 #include "properties/laws/law.hpp"
 #include "properties/nearest.hpp"
+#include "properties/profile.hpp"
 
 namespace karat::properties {
 namespace {
@@ -264,28 +265,6 @@ std::string attribute_text(const Attributes::Value& value) {
   return text.empty() ? "[]" : text + "]";
 }
 
-std::string level_text(const Level& level) {
-  Level asked = level;
-  asked.compute.reset();  // the kernel's row says it
-  if (asked == default_level) return "";
-  std::string text = to_text(level);
-  std::replace(text.begin(), text.end(), ' ', '=');
-  return " level=" + text;
-}
-
-std::string layout_text(const Layout& layout) {
-  std::string text;
-  const bool start = layout.placement.flush == host::Placement::Flush::start;
-  if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");
-  if (layout.placement.offset != 0) text += "+" + std::to_string(layout.placement.offset);
-  if (layout.input_gap != 1 || layout.output_gap != 1)
-    text += " gaps=" + std::to_string(layout.input_gap) + "," + std::to_string(layout.output_gap);
-  if (layout.column_major) text += " order=column";
-  if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
-  if (layout.in_place) text += " in_place=yes";
-  return text;
-}
-
 // A path in a word: no blanks, no quotes.
 std::string escaped(const std::string& text) {
   std::string word;
@@ -307,6 +286,29 @@ std::string unescaped(std::string_view word) {
   return text;
 }
 
+std::string level_text(const Level& level) {
+  Level asked = level;
+  asked.compute.reset();  // the kernel's row says it
+  if (!level.profile_name.empty()) return " profile=" + escaped(level.profile_name);
+  if (asked == default_level) return "";
+  std::string text = to_text(level);
+  std::replace(text.begin(), text.end(), ' ', '=');
+  return " level=" + text;
+}
+
+std::string layout_text(const Layout& layout) {
+  std::string text;
+  const bool start = layout.placement.flush == host::Placement::Flush::start;
+  if (start || layout.placement.offset != 0) text += std::string(" place=") + (start ? "start" : "end");
+  if (layout.placement.offset != 0) text += "+" + std::to_string(layout.placement.offset);
+  if (layout.input_gap != 1 || layout.output_gap != 1)
+    text += " gaps=" + std::to_string(layout.input_gap) + "," + std::to_string(layout.output_gap);
+  if (layout.column_major) text += " order=column";
+  if (layout.threads != 1) text += " threads=" + std::to_string(layout.threads);
+  if (layout.in_place) text += " in_place=yes";
+  return text;
+}
+
 std::string law_text(const Case& c) {
   if (c.law.empty()) return "";
   std::string text = c.law;
@@ -314,7 +316,7 @@ std::string law_text(const Case& c) {
   return " law=" + text;
 }
 
-const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level", "case", "seed", "law"};
+const std::set<std::string> layout_words{"place", "gaps", "order", "threads", "in_place", "kernel", "level", "profile", "case", "seed", "law"};
 
 void set_layout(Layout& layout, const std::string& name, std::string_view text) {
   const std::string word = name + "=" + std::string(text);
@@ -408,6 +410,12 @@ Replay parse_replay(std::string_view text) {
         throw ReplayError(unknown("law", std::string(value_text.substr(0, value_text.find(':'))), names));
       }
       replay.c.law = parse_law(value_text)->text();
+    } else if (name == "profile") {
+      try {
+        replay.level = level_of_profile(unescaped(value_text));
+      } catch (const ProfileError& e) {
+        throw ReplayError(e.what());
+      }
     } else if (name == "level") {
       const auto level = parse_level(value_text);
       if (!level) refuse("level=" + std::string(value_text), "exact, faithful, stable, permissive or max-ulp=N");

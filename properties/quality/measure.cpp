@@ -11,6 +11,7 @@
 
 #include "properties/acceptance.hpp"
 #include "properties/parallel.hpp"
+#include "properties/profile.hpp"
 #include "properties/quality/kernels.hpp"
 #include "reference/numbers/precision.hpp"
 
@@ -59,7 +60,11 @@ class Call {
 
   std::vector<Floats> inputs;
 
-  bool accepted(const Level& level, const Floats& got) {
+  // nullopt: the rule has nothing for this operator.
+  std::optional<bool> accepted(const Level& asked, const Floats& got) {
+    const auto own_level = level_for(asked, *question_.op, *question_.format);
+    if (!own_level) return std::nullopt;
+    const Level& level = *own_level;
     const Format& f = *question_.format;
     std::vector<Bits> bits;
     for (const float v : got) bits.push_back(std::isnan(v) ? f.quiet_nan() : *exact_bits(f, static_cast<double>(v)));
@@ -136,6 +141,7 @@ Figures measure(std::uint64_t seeds, const std::vector<Rule>& rules, const std::
         if (&subject_of(m) == &s) own.push_back(&m);
       std::vector<Side> right(rules.size());
       std::vector<std::vector<bool>> caught(own.size(), std::vector<bool>(rules.size(), false));
+      std::vector<bool> has_rule(rules.size(), false);
       std::set<std::size_t> seen_orders;
       std::vector<std::string> alarms;
       for (const std::size_t n : lengths)
@@ -147,8 +153,9 @@ Figures measure(std::uint64_t seeds, const std::vector<Rule>& rules, const std::
             if (std::find(seen.begin(), seen.end(), got) != seen.end()) continue;
             seen_orders.insert(k);
             for (std::size_t r = 0; r < rules.size(); ++r) {
-              ++right[r].judged;
-              if (call.accepted(rules[r].level, got)) continue;
+              const auto ok = call.accepted(rules[r].level, got);
+              right[r].judged += ok ? 1 : 0;
+              if (ok.value_or(true)) continue;
               ++right[r].refused;
               if (r == 0) alarms.push_back(std::string(s.op) + ", " + orders[k].name + ", seed " + std::to_string(seed) + ", length " + std::to_string(n) + ", sort " + std::to_string(sort));
             }
@@ -157,7 +164,11 @@ Figures measure(std::uint64_t seeds, const std::vector<Rule>& rules, const std::
           for (std::size_t m = 0; m < own.size(); ++m) {
             const Floats got = own[m]->kernel(call.inputs);
             for (std::size_t r = 0; r < rules.size(); ++r)
-              if (!caught[m][r]) caught[m][r] = !call.accepted(rules[r].level, got);
+              if (!caught[m][r]) {
+                const auto ok = call.accepted(rules[r].level, got);
+                has_rule[r] = has_rule[r] || ok.has_value();
+                caught[m][r] = !ok.value_or(true);
+              }
           }
         }
       const std::lock_guard lock(writing);
@@ -167,6 +178,7 @@ Figures measure(std::uint64_t seeds, const std::vector<Rule>& rules, const std::
         figures.right[r].judged += right[r].judged;
         figures.right[r].refused += right[r].refused;
         for (std::size_t m = 0; m < own.size(); ++m) {
+          if (!has_rule[r]) continue;
           ++figures.wrong[r].judged;
           figures.wrong[r].refused += caught[m][r] ? 1 : 0;
           if (r == 0 && !caught[m][r]) figures.survivors.push_back(std::string(own[m]->op) + ": " + own[m]->what + ", seed " + std::to_string(seed));
