@@ -11,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/run_check.hpp"
 #include "cli/temporary.hpp"
+#include "properties/profile.hpp"
 #include "reports/report.hpp"
 
 namespace karat::cli {
@@ -20,7 +21,7 @@ struct Options {
   std::vector<std::string> plugins;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, report, failures;
+  std::string record, report, failures, waivers;
   bool quiet = false;
 };
 
@@ -34,6 +35,11 @@ int check(const Options& options, const std::vector<std::string>& command) {
   run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
   run.failures = options.failures.empty() && !options.record.empty() ? options.record + ".cases" : options.failures;
   run.command = command;
+  if (!options.waivers.empty()) try {
+      run.waivers = properties::Waivers::read(options.waivers);
+    } catch (const properties::ProfileError& e) {
+      throw UsageError(e.what());
+    }
   const CheckResult result = run_check(run);
   const std::filesystem::path files[] = {run.record};
   const reports::Records records = reports::read(files);
@@ -43,6 +49,8 @@ int check(const Options& options, const std::vector<std::string>& command) {
     reports::write_all(records, options.report);
     std::printf("report: %s\n", (std::filesystem::path(options.report) / "index.html").c_str());
   }
+  if (result.waived > 0) std::printf("%d of %d kernels that fail are waived\n", result.waived, result.failed);
+  for (const auto& problem : result.problems) std::fprintf(stderr, "karat: %s waiver: %s\n", problem.status.c_str(), problem.message.c_str());
   if (result.interrupted) std::fprintf(stderr, "karat: interrupted; what was judged until then is recorded\n");
   if (result.ran == 0 && result.code == nothing_ran)
     std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
@@ -64,6 +72,7 @@ Command check_command() {
             options->narrowing.add_to(app);
             options->level.add_to(app);
             app.add_option("--record", options->record, "Write records, one JSON object a line, to FILE")->type_name("FILE.jsonl");
+            app.add_option("--waivers", options->waivers, "Failures that are borne until a date: FILE.toml (docs/profiles.md)")->type_name("FILE.toml");
             app.add_option("--failures", options->failures, "Put failing cases that are too large for a line into folders in DIR (default with --record: FILE.jsonl.cases)")->type_name("DIR");
             app.add_option("--report", options->report, "Write HTML, Markdown, JUnit and JSON into DIR")->type_name("DIR");
             app.add_flag("--quiet", options->quiet, "No table: the exit code says it");

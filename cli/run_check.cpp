@@ -50,6 +50,8 @@ CheckResult run_check(const CheckRun& run) {
   if (run.narrowing.threads > 0)
     threads.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(run.narrowing.threads));
   const auto begin = Clock::now();
+  const auto now = properties::today();
+  properties::Waivers waivers = run.waivers;
   CheckResult result;
   Progress progress;
   properties::Recorder recorder(run.record, {run.command, run.narrowing.seed, run.level});
@@ -78,7 +80,9 @@ CheckResult run_check(const CheckRun& run) {
           progress.show(text);
         };
         KernelVerdict v = properties::check(worker, argument.name, rows[i], options);
+        waivers.apply(v, now);
         tally(result, v);
+        result.waived += v.waived() ? 1 : 0;
         recorder.verdict(v);
         result.verdicts.push_back(std::move(v));
       }
@@ -91,7 +95,9 @@ CheckResult run_check(const CheckRun& run) {
   }
   progress.clear();
   result.interrupted = interrupted();
-  result.code = exit_code(result.failed > 0, result.errors > 0 || result.interrupted, result.ran > 0);
+  if (!result.interrupted) result.problems = waivers.problems(now);
+  for (const auto& problem : result.problems) recorder.waiver(problem.status, problem.message);
+  result.code = exit_code(result.failed > result.waived || !result.problems.empty(), result.errors > 0 || result.interrupted, result.ran > 0);
   if (!result.interrupted) recorder.end(result.passed, result.failed, result.skipped, result.errors, since(begin), result.code);
   return result;
 }

@@ -9,6 +9,7 @@
 
 #include "cli/command.hpp"
 #include "properties/check.hpp"
+#include "properties/waivers.hpp"
 
 namespace karat::cli {
 
@@ -17,6 +18,7 @@ struct CheckRun {
   Narrowing narrowing;
   std::optional<properties::Level> level;
   std::filesystem::path record;
+  properties::Waivers waivers;
   std::filesystem::path failures;  // where failures too large for a line become case folders; empty: nowhere
   std::vector<std::string> command;
 };
@@ -24,6 +26,8 @@ struct CheckRun {
 struct CheckResult {
   int code = nothing_ran;
   int ran = 0, passed = 0, failed = 0, skipped = 0, errors = 0;
+  int waived = 0;  // of those that failed
+  std::vector<properties::Waivers::Problem> problems;  // of waivers: failures too
   bool interrupted = false;
   std::vector<properties::KernelVerdict> verdicts;
 };

@@ -2,6 +2,7 @@
 // The verdict on one kernel: every case of its plan, the first failure of each kind shrunk.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -32,6 +33,7 @@ struct Failure {
   std::string from, to;  // range of the first input over which it was seen
   std::string replay;    // of the worst, cut down to what shows it
   std::string simplest;  // of the simplest inputs that fail so, if others
+  std::string waived;    // why, by whom and until when it is borne; empty: it is not
 };
 
 struct KernelVerdict {
@@ -53,6 +55,11 @@ struct KernelVerdict {
   std::vector<std::string> notes;
   std::vector<std::string> warnings;  // no failure, and worth a look: errors that lean to one side
   double seconds = 0;
+
+  // Fails, and all that it fails is waived.
+  bool waived() const {
+    return result == Result::fail && std::all_of(failures.begin(), failures.end(), [](const Failure& f) { return !f.waived.empty(); });
+  }
 };
 
 std::string_view to_text(KernelVerdict::Result result);

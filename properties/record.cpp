@@ -172,11 +172,16 @@ void Recorder::verdict(const KernelVerdict& v) {
     }
     one["replay"] = command_of(f.replay);
     if (!f.simplest.empty()) one["simplest"] = command_of(f.simplest);
+    if (!f.waived.empty()) one["waived"] = f.waived;
     failures.push_back(std::move(one));
   }
   json["failures"] = std::move(failures);
   json["seconds"] = v.seconds;
   line(dump(json));
+}
+
+void Recorder::waiver(const std::string& status, const std::string& message) {
+  line(dump(Json{{"type", "waiver"}, {"status", status}, {"message", message}}));
 }
 
 void Recorder::end(int passed, int failed, int skipped, int errors, double seconds, int exit_code) {

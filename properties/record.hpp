@@ -25,6 +25,7 @@ class Recorder {
   void plugin(const std::string& name, const host::PluginInfo& info, const std::filesystem::path& path);
   void plugin_error(const std::string& name, const std::filesystem::path& path, const std::string& error);
   void verdict(const KernelVerdict& verdict);
+  void waiver(const std::string& status, const std::string& message);  // what is wrong with a waiver
   void line(const std::string& json_object);
   void end(int passed, int failed, int skipped, int errors, double seconds, int exit_code);
 

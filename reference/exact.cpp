@@ -158,7 +158,12 @@ Unit unit(const Question& question, std::size_t index) {
 
 std::vector<Specials> specials(const Question& question) {
   if (!question.op->specials) return specials_by_formula(question);
-  return question.op->specials(exact_inputs<double>(question), question.attributes);
+  std::vector<Specials> by_row = question.op->specials(exact_inputs<double>(question), question.attributes);
+  if (question.op->independence != Independence::whole) return by_row;
+  std::vector<Specials> by_formula = specials_by_formula(question);  // what the row says nothing of
+  for (std::size_t i = 0; i < by_row.size(); ++i)
+    if (by_row[i].empty()) by_row[i] = std::move(by_formula[i]);
+  return by_row;
 }
 
 std::vector<Answer> answers(const Question& question) {

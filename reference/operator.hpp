@@ -133,7 +133,7 @@ struct Operator {
   // Of `whole`, or null: throws Refused for values that the operator does not take (a target
   // out of range).
   std::function<void(const Tensors<double>& inputs, const Attributes& attributes)> refuse;
-  // Null (usual for `whole`): where Real gives NaN or ±∞ and no enclosure is bounded, that is it.
+  // Null, or empty for an element (usual for `whole`): where Real gives NaN or ±∞ and no enclosure is bounded, that is it.
   std::function<std::vector<Specials>(const Tensors<double>& inputs, const Attributes& attributes)> specials;
   std::function<std::vector<Bounds>(const Tensors<Enclosure>& inputs, const Attributes& attributes)> bounds;
   // Elementwise and along an axis the first input's shape, once an output.  Throws Refused.

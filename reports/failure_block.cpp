@@ -70,6 +70,7 @@ std::vector<std::string> lines(const Kernel& k, const Failure& f, int width) {
   }
   if (!f.replay.empty()) out.push_back(indent + "replay: " + printable(f.replay));
   if (!f.simplest.empty()) out.push_back(indent + "simplest: " + printable(f.simplest));
+  if (!f.waived.empty()) out.push_back(indent + "waived: " + printable(f.waived));
   return out;
 }
 

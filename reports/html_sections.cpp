@@ -128,6 +128,7 @@ std::string failure_card(const Kernel& k, const Failure& f, const std::string& i
   };
   line(f.replay, "replay line");
   line(f.simplest, "replay line of the simplest input");
+  line(f.waived, "why it is waived");
   return out + "</article>\n";
 }
 

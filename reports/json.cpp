@@ -71,6 +71,7 @@ Json failure(const Failure& f) {
   set(out, "to", f.to);
   set(out, "replay", f.replay);
   set(out, "simplest", f.simplest);
+  set(out, "waived", f.waived);
   return out;
 }
 

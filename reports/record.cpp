@@ -34,6 +34,7 @@ Failure failure(const nlohmann::json& value, std::size_t index, Place place, std
   out.to = f.text("to");
   out.replay = f.text("replay");
   out.simplest = f.text("simplest");
+  out.waived = f.text("waived");
   unknown += f.unknown();
   return out;
 }

@@ -79,6 +79,7 @@ struct Failure {
   std::string got, exact, exact_decimal;
   std::optional<double> ulp, allowed;
   std::string from, to, replay;
+  std::string waived;    // why, by whom and until when it is borne
   std::string simplest;  // replay line of the simplest inputs that fail so; empty: the same
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Penalties: (19) of the seed, L + Ω(θ), with the L1 and L2 regularizers; (18), the generalization gap.
+#include <cmath>
 #include <limits>
 
 #include "reference/whole.hpp"
@@ -121,7 +122,27 @@ const Operator l1_penalty = whole<L1Penalty>({
     .range = Interval{0, std::numeric_limits<double>::infinity()},
 });
 const Row l1_forward{l1_penalty};
-const Row l1_backward{backward_of<L1Penalty>(l1_penalty)};
+
+// λ sign(θ) dy at θ = NaN: frameworks give NaN, 0, or the slope of either side.
+Specials slope_at_nan(double theta, double slope) {
+  constexpr const char* policy = "mask_gradient_at_nan";
+  if (!std::isnan(theta)) return {};
+  return {{.value = std::nan("")}, {.value = 0.0, .policy = policy}, {.value = -0.0, .policy = policy}, {.value = slope, .policy = policy}, {.value = -slope, .policy = policy}};
+}
+// Of a backward row whose last input is θ and whose last output is dθ; `absolute`: whether Σ|θ| is what it differentiates.
+template <class Absolute>
+Operator with_slope_at_nan(Operator op, Absolute absolute) {
+  op.specials = [absolute](const Tensors<double>& in, const Attributes& a) {
+    const std::vector<double>& theta = in.back().values;
+    const std::size_t before = in.size() == 3 ? 1 : 0;  // dloss
+    std::vector<Specials> all(before + theta.size());
+    if (absolute(a))
+      for (std::size_t i = 0; i < theta.size(); ++i) all[before + i] = slope_at_nan(theta[i], a.number("lambda") * in[0].values[0]);
+    return all;
+  };
+  return op;
+}
+const Row l1_backward{with_slope_at_nan(backward_of<L1Penalty>(l1_penalty), [](const Attributes& a) { return !printed(a); })};
 
 const Operator l2_penalty = whole<L2Penalty>({
     .name = "l2_penalty",
@@ -153,7 +174,7 @@ const Operator regularized = whole<RegularizedLoss>({
     .examples = {{.shapes = {{}, {4}}}, {.shapes = {{}, {4}}, .attributes = {{"penalty", "l1"}}}},
 });
 const Row regularized_forward{regularized};
-const Row regularized_backward{backward_of<RegularizedLoss>(regularized)};
+const Row regularized_backward{with_slope_at_nan(backward_of<RegularizedLoss>(regularized), [](const Attributes& a) { return a.text("penalty") == "l1"; })};
 
 const Operator gap = whole<GeneralizationGap>({
     .name = "generalization_gap",
