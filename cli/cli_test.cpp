@@ -174,6 +174,63 @@ TEST_CASE("cases are written, evaluated and judged; a folder that is there is ke
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("profiles and waivers decide the exit code, and their mistakes name line and column") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("karat-waivers-" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const auto file = [&](const char* name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+    return (folder / name).string();
+  };
+  const std::string bad = plugin("broken/relu_loses_nan");
+  const auto waiver = [](const char* op, const char* date) {
+    return std::string("[[waiver]]\nop = \"") + op + "\"\nkernel = \"*\"\nreason = \"known\"\nowner = \"ana\"\nexpires = " + date + "\n";
+  };
+  CHECK(Run({"check", bad, "--quiet"}).code == 1);
+  const Run waived({"check", bad, "--waivers", file("good.toml", waiver("relu", "2999-01-01"))});
+  CHECK(waived.code == 0);
+  CHECK_THAT(waived.text, Contains("waived: known (ana, until 2999-01-01)") && Contains("1 of 1 kernels that fail are waived"));
+  const Run expired({"check", bad, "--waivers", file("old.toml", waiver("relu", "2020-01-01"))});
+  CHECK(expired.code == 1);
+  CHECK_THAT(expired.text, Contains("expired on 2020-01-01"));
+  const Run stale({"check", "template", "--waivers", file("stale.toml", waiver("re*", "2999-01-01"))});
+  CHECK(stale.code == 1);
+  CHECK_THAT(stale.text, Contains("matches no failure any more"));
+  CHECK(Run({"check", "template", "--waivers", file("other.toml", waiver("tanh", "2999-01-01"))}).code == 0);  // not judged here
+  const Run wrong({"check", "template", "--waivers", file("wrong.toml", "[[waiver]]\nop = 3\n")});
+  CHECK(wrong.code == 2);
+  CHECK_THAT(wrong.text, Contains("wrong.toml:2:6"));
+  CHECK(Run({"check", "template", "--waivers", (folder / "none.toml").string()}).code == 2);
+
+  CHECK(Run({"check", "template", "--profile", "webnn"}).code == 0);
+  const Run none({"check", "broken/log1p_by_addition", "--profile", "webnn"});
+  CHECK(none.code == 4);
+  CHECK_THAT(none.text, Contains("has no rule for log1p"));
+  CHECK(Run({"check", "template", "--profile", "webn"}).code == 2);
+  CHECK(Run({"check", "template", "--profile", "webnn", "--level", "exact"}).code == 2);
+  CHECK_THAT(Run({"check", "template", "--profile", file("mine.toml", "name = \"m\"\ndescription = \"d\"\nbase = \"gold\"\n")}).text, Contains("mine.toml:3:8"));
+  CHECK_THAT(Run({"list", "profiles"}).text, Contains("torch-assert-close") && Contains("flush_subnormal_inputs"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a failure that is too large for a line becomes a case folder that replays") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("karat cases " + std::to_string(getpid()));  // with blanks
+  const Run r({"check", "broken/depends_on_position", "--failures", folder.string()});
+  CHECK(r.code == 1);
+  const Run by_folder({"cases", "--op", "sigmoid", "--dtype", "f32", "-o", (folder / "made").string()});
+  CHECK(by_folder.code == 0);
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "made")) {
+    std::string path = entry.path().string();
+    for (std::size_t at = 0; (at = path.find(' ', at)) != std::string::npos; at += 3) path.replace(at, 1, "%20");
+    const Run replayed({"replay", "libm tanh f32 case=folder:" + path});
+    CHECK(replayed.code == 2);  // of another operator
+    CHECK_THAT(replayed.text, Contains("holds a case of sigmoid"));
+    CHECK(Run({"replay", "native sigmoid f32 case=folder:" + path}).code == 0);
+    break;
+  }
+  CHECK(Run({"replay", "native sigmoid f32 case=folder:/nonexistent"}).code == 2);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a record of a check is read back into every format") {
   const TemporaryFile record;
   CHECK(Run({"check", plugin("template"), "--record", record.path().string(), "--quiet"}).code == 0);

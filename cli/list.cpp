@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "cli/command.hpp"
 #include "plugins/host/host.hpp"
 #include "plugins/karat_plugin.h"
+#include "properties/profile.hpp"
 #include "reference/agreement.hpp"
 #include "reference/catalogue.hpp"
 
@@ -32,6 +34,25 @@ int list_operators() {
   }
   std::printf("%zu operators in f64, f32, f16, bf16; `karat explain NAME` says more of one.\n", operators().size());
   return operators().empty() ? nothing_ran : conforms;
+}
+
+int list_profiles() {
+  for (const std::string& name : properties::built_in_profiles()) {
+    const auto p = properties::find_profile(name);
+    std::printf("%s\n    %s\n    source: %s\n    rules for", name.c_str(), p->description.c_str(), p->source.c_str());
+    std::map<std::string, std::string> dtypes;
+    for (const properties::PublishedRule& rule : p->rules)
+      for (const std::string& op : rule.ops)
+        for (const Dtype d : rule.dtypes) dtypes[op] += (dtypes[op].empty() ? "" : " ") + std::string(format(d).name);
+    if (dtypes.size() > 30)
+      std::printf(" every operator");
+    else
+      for (const auto& [op, list] : dtypes) std::printf(" %s (%s)", op.c_str(), list.c_str());
+    std::printf("\n");
+  }
+  std::printf("policies that a profile can accept or refuse:\n");
+  for (const auto& [name, meaning] : properties::known_policies()) std::printf("    %-24s %s\n", name.c_str(), meaning.c_str());
+  return conforms;
 }
 
 bool has_gradient(const Operator& op) { return op.differentiable(); }
@@ -129,12 +150,13 @@ Command list_command() {
             auto options = std::make_shared<Options>();
             app.description("Lists operators, back ends, or kernels");
             app.footer("Example: karat list kernels onednn");
-            app.add_option("what", options->what, "ops (default), plugins, kernels, or formulas: the catalogue in Markdown")->check(CLI::IsMember({"ops", "plugins", "kernels", "formulas"}));
+            app.add_option("what", options->what, "ops (default), plugins, kernels, profiles, or formulas: the catalogue in Markdown")->check(CLI::IsMember({"ops", "plugins", "kernels", "profiles", "formulas"}));
             app.add_flag("--speed", options->speed, "Of ops: results a second that the reference gives at 50 digits, the slowest first");
             app.add_flag("--all", options->all, "Of ops: one line each with family, gradient, equation and forms; then where each equation is");
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
             run = [options]() -> int {
               if (options->what == "ops" && options->speed) return list_speed();
+              if (options->what == "profiles") return list_profiles();
               if (options->what == "ops") return options->all ? list_all() : list_operators();
               if (options->what == "formulas") {
                 std::fputs(catalogue_markdown().c_str(), stdout);

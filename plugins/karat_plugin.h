@@ -107,7 +107,8 @@ enum {
   KARAT_STRIDED = 1,      /* any positive strides */
   KARAT_IN_PLACE = 2,     /* output data may equal an input's data of the same shape and strides */
   KARAT_THREAD_SAFE = 4,  /* run() may be called from several threads at once */
-  KARAT_DETERMINISTIC = 8 /* same call, same bits: whatever the thread count and address */
+  KARAT_DETERMINISTIC = 8 /* same values, same bits: whatever the thread count, the address, the
+                             element's place in the tensor and the sample's in the batch */
 };
 
 /* run() returns one of these, or any other non-zero value for an error of its own. */

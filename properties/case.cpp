@@ -55,6 +55,25 @@ std::size_t output_tensor(const Operator& op, std::size_t output) {
   return tensor;
 }
 
+std::optional<std::size_t> place_of_output(const Question& question, const Layout& layout, std::size_t output) {
+  const Operator& op = *question.op;
+  if (!layout.in_place || output_tensor(op, output) < op.inputs.size()) return std::nullopt;
+  if (op.independence != Independence::whole) return op.inputs.size() - 1;
+  const Shapes shapes = question.output_shapes();
+  std::vector<bool> taken(op.inputs.size(), false);
+  for (std::size_t j = 0; j <= output; ++j) {
+    if (output_tensor(op, j) < op.inputs.size()) continue;
+    std::optional<std::size_t> place;
+    for (std::size_t t = 0; t < op.inputs.size(); ++t) {
+      const bool updated = std::find(op.outputs.begin(), op.outputs.end(), op.inputs[t].name) != op.outputs.end();
+      if (!taken[t] && !updated && !op.inputs[t].index && question.inputs[t].shape == shapes[j]) place = t;
+    }
+    if (j == output) return place;
+    if (place) taken[*place] = true;
+  }
+  return std::nullopt;
+}
+
 host::CallSpec call_spec(const Case& c, int kernel) {
   host::CallSpec spec;
   spec.kernel = kernel;
@@ -65,16 +84,18 @@ host::CallSpec call_spec(const Case& c, int kernel) {
     const InputRow& row = op.inputs[t];
     const bool updated = std::find(op.outputs.begin(), op.outputs.end(), row.name) != op.outputs.end();
     const Shape& shape = c.question.inputs[t].shape;
+    host::Placement placement = c.layout.placement;
+    if (row.index) placement.offset -= placement.offset % sizeof(std::int64_t);  // its elements are wider
     spec.tensors.push_back({row.name, updated ? KARAT_INOUT : KARAT_INPUT, row.index ? KARAT_I64 : dtype, shape,
-                            strides_of(shape, c.layout, false), c.layout.placement});
+                            strides_of(shape, c.layout, false), placement});
     spec.in_place.push_back(-1);
   }
   const Shapes shapes = c.question.output_shapes();
   for (std::size_t j = 0; j < op.outputs.size(); ++j) {
     if (output_tensor(op, j) < op.inputs.size()) continue;
-    spec.tensors.push_back({op.outputs[j], KARAT_OUTPUT, dtype, shapes[j],
-                            strides_of(shapes[j], c.layout, !c.layout.in_place), c.layout.placement});
-    spec.in_place.push_back(c.layout.in_place ? static_cast<int>(op.inputs.size()) - 1 : -1);
+    const auto place = place_of_output(c.question, c.layout, j);
+    spec.tensors.push_back({op.outputs[j], KARAT_OUTPUT, dtype, shapes[j], strides_of(shapes[j], c.layout, !place), c.layout.placement});
+    spec.in_place.push_back(place ? static_cast<int>(*place) : -1);
   }
   for (const AttributeRow& row : op.attributes) {
     host::AttributeSpec a;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "plugins/host/host.hpp"
@@ -16,7 +17,7 @@ struct Layout {
   std::int64_t output_gap = 1;
   bool column_major = false;  // first dimension innermost
   int threads = 1;
-  bool in_place = false;  // the output lies in the last input's storage
+  bool in_place = false;  // outputs lie in inputs' storage: see place_of_output()
 
   bool dense() const { return input_gap == 1 && output_gap == 1 && !column_major; }
 };
@@ -37,6 +38,9 @@ std::vector<std::size_t> storage_indices(const Shape& shape, const std::vector<s
 // Tensors of a call: the inputs, then the outputs.  An output with the name of an input is that
 // input's tensor, which is then in-out.
 std::size_t output_tensor(const Operator& op, std::size_t output);
+// The input in whose storage an output of an in-place call lies: the last one; of tensors of any shapes the last
+// of the output's own shape that no output before it took.  nullopt: it has its own.
+std::optional<std::size_t> place_of_output(const Question& question, const Layout& layout, std::size_t output);
 host::CallSpec call_spec(const Case& c, int kernel);
 
 }  // namespace karat::properties

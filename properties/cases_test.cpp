@@ -8,6 +8,7 @@
 #include "properties/generate.hpp"
 #include "properties/rapid.hpp"
 #include "properties/replay.hpp"
+#include "reference/numbers/precision.hpp"
 
 using namespace karat;
 using namespace karat::properties;
@@ -87,6 +88,71 @@ TEST_CASE("plans reach the sizes, layouts and values that they must") {
     REQUIRE(c.layout.dense());
     REQUIRE_FALSE(c.layout.in_place);
   }
+}
+
+TEST_CASE("operators on tensors of any shapes are tried in every layout that the kernel claims") {
+  const Format& f = format(Dtype::f32);
+  for (const Operator& op : operators()) {
+    if (op.independence != Independence::whole) continue;
+    INFO(op.name);
+    int strided = 0, column_major = 0, in_place = 0, threads = 0, random_strided = 0;
+    std::set<std::size_t> offsets;
+    bool has_place = false;
+    for (const Case& c : plan(op, f, row_for(op, f), 1).cases) {
+      strided += c.layout.dense() ? 0 : 1;
+      column_major += c.layout.column_major ? 1 : 0;
+      in_place += c.layout.in_place ? 1 : 0;
+      threads += c.layout.threads > 1 ? 1 : 0;
+      if (c.layout.placement.flush == host::Placement::Flush::start) offsets.insert(c.layout.placement.offset);
+      Layout shared;
+      shared.in_place = true;
+      for (std::size_t j = 0; j < op.outputs.size(); ++j)
+        if (const auto place = place_of_output(c.question, shared, j)) {
+          has_place = true;
+          CHECK(c.question.inputs[*place].shape == c.question.output_shapes()[j]);
+          CHECK_FALSE(op.inputs[*place].index);
+        }
+      const host::CallSpec spec = call_spec(c, 0);
+      for (const host::TensorSpec& t : spec.tensors)
+        if (t.dtype == KARAT_I64) CHECK((t.placement.flush == host::Placement::Flush::end || t.placement.offset % 8 == 0));
+    }
+    CHECK(strided >= 2);
+    CHECK(column_major >= 1);
+    CHECK(threads == 3);
+    CHECK(offsets.size() >= 3);
+    CHECK((in_place > 0) == has_place);
+    for (int i = 0; i < 60; ++i) random_strided += random_case(op, f, row_for(op, f), 1, i).layout.dense() ? 0 : 1;
+    CHECK(random_strided > 3);
+    for (const Case& c : plan(op, f, row_for(op, f, 0), 1).cases) CHECK((c.layout.dense() && !c.layout.in_place));
+  }
+}
+
+TEST_CASE("what a row's shapes let through, its formula computes") {
+  const Format& f = format(Dtype::f32);
+  std::mt19937_64 random(11);
+  std::int64_t accepted = 0, refused = 0;
+  for (const Operator& op : operators()) {
+    if (op.independence != Independence::whole) continue;
+    for (const Example& example : op.examples)
+      for (int i = 0; i < 60; ++i) {
+        Question q = filled(op, f, example, Fill::usual, random());
+        for (Tensor<Bits>& t : q.inputs)
+          for (std::int64_t& extent : t.shape)
+            if (random() % 4 == 0) extent = std::max<std::int64_t>(0, extent + static_cast<std::int64_t>(random() % 3) - 1);
+        for (Tensor<Bits>& t : q.inputs) t.values.resize(static_cast<std::size_t>(element_count(t.shape)), t.values.empty() ? 0 : t.values[0]);
+        if (invalid(q)) {
+          ++refused;
+          continue;
+        }
+        ++accepted;
+        const PrecisionScope scope(96);
+        INFO(op.name);
+        for (const Tensor<Bits>& t : q.inputs) INFO(to_text(t.shape));
+        CHECK_NOTHROW(answers(q));
+      }
+  }
+  CHECK(accepted > 500);
+  CHECK(refused > 500);
 }
 
 TEST_CASE("an alignment that a kernel asks for is kept in every case") {

@@ -119,3 +119,100 @@ TEST_CASE("a limit in ulps of the output fails right kernels under cancellation,
   CHECK(beyond_ulps > 0);
   for (const Judgement& j : judge_unit(all, got, default_level)) CHECK(j.ok);
 }
+
+TEST_CASE("a bf16 normalization in whatever order of reduction passes, results that differ by one step of bf16 included, and one that forgets ε does not (helion#3264)") {
+  const Format& f = format(Dtype::bf16);
+  std::mt19937_64 random(4);
+  const auto rounded = [&](float v) { return round_nearest(f, truncated(static_cast<double>(v))); };
+  int differing = 0, beyond_tolerance = 0, forgotten_caught = 0;
+  for (int trial = 0; trial < 40; ++trial) {
+    // 100 values about 3, of a spread that ε matters to; results up to 4, where a step of bf16 is 0.0156.
+    auto x = drawn(f, random, 100);
+    for (double& v : x) v = to_double(f, rounded(static_cast<float>(v * 0x1p-6 + 3)));
+    Question q{find_operator("layer_norm"), &f, {}, standard_attributes(*find_operator("layer_norm"))};
+    Tensor<Bits> row(Shape{1, 100}), gamma(Shape{100}), beta(Shape{100});
+    for (std::size_t i = 0; i < 100; ++i) {
+      row.values[i] = *exact_bits(f, x[i]);
+      gamma.values[i] = *exact_bits(f, 2);
+    }
+    q.inputs = {row, gamma, beta};
+    const auto eps = static_cast<float>(std::get<double>(q.attributes.values.at("eps")));
+    float mean = 0, welford = 0, m2 = 0, squares = 0;
+    for (std::size_t i = 0; i < 100; ++i) {
+      const auto v = static_cast<float>(x[i]);
+      mean += v;
+      const float d = v - welford;
+      welford += d / static_cast<float>(i + 1);
+      m2 += d * (v - welford);
+    }
+    mean /= 100;
+    for (std::size_t i = 100; i-- > 0;) squares += (static_cast<float>(x[i]) - mean) * (static_cast<float>(x[i]) - mean);
+    const auto results = [&](float m, float variance, float e) {
+      std::vector<Bits> all;
+      for (const double v : x) all.push_back(rounded(2 * (static_cast<float>(v) - m) / std::sqrt(variance + e)));
+      return all;
+    };
+    const auto two_pass = results(mean, squares / 100, eps), one_pass = results(welford, m2 / 100, eps), forgotten = results(mean, squares / 100, 0);
+    const Unit all = unit(q, 0);
+    const auto passes_all = [&](const std::vector<Bits>& got) {
+      for (const Judgement& j : judge_unit(all, got, default_level))
+        if (!j.ok) return false;
+      return true;
+    };
+    REQUIRE(passes_all(two_pass));
+    REQUIRE(passes_all(one_pass));
+    forgotten_caught += passes_all(forgotten) ? 0 : 1;
+    for (std::size_t i = 0; i < 100; ++i) {
+      const double distance = std::abs(to_double(f, two_pass[i]) - to_double(f, one_pass[i]));
+      differing += distance > 0 ? 1 : 0;
+      beyond_tolerance += distance > 0.01 ? 1 : 0;  // the tolerance that was loosened there
+    }
+  }
+  CHECK(differing > 0);
+  CHECK(beyond_tolerance > 0);
+  CHECK(forgotten_caught == 40);
+}
+
+TEST_CASE("a product of matrices accumulated in chunks, as another architecture does, passes, and one with a chunk left out does not (openfold-3#240)") {
+  const Format& f = format(Dtype::f32);
+  std::mt19937_64 random(5);
+  int beyond_tolerance = 0, differing = 0, dropped_caught = 0;
+  for (int trial = 0; trial < 40; ++trial) {
+    const auto a = drawn(f, random, 128), b = drawn(f, random, 128);
+    const Question q = dot(f, a, b);
+    float in_order = 0, in_chunks = 0, fused = 0, dropped = 0;
+    for (std::size_t i = 0; i < 128; ++i) {
+      in_order += static_cast<float>(a[i]) * static_cast<float>(b[i]);
+      fused = std::fma(static_cast<float>(a[i]), static_cast<float>(b[i]), fused);
+    }
+    for (std::size_t chunk = 0; chunk < 128; chunk += 16) {
+      float part = 0;
+      for (std::size_t i = chunk; i < chunk + 16; ++i) part += static_cast<float>(a[i]) * static_cast<float>(b[i]);
+      in_chunks += part;
+      if (chunk != 48) dropped += part;
+    }
+    for (const float right : {in_order, in_chunks, fused}) {
+      REQUIRE(passes(q, *exact_bits(f, static_cast<double>(right))));
+      beyond_tolerance += std::abs(static_cast<double>(right) - exact(q)) > 1e-6 + 1e-5 * std::abs(exact(q)) ? 1 : 0;
+    }
+    differing += in_order != in_chunks || in_order != fused ? 1 : 0;
+    dropped_caught += passes(q, *exact_bits(f, static_cast<double>(dropped))) ? 0 : 1;
+  }
+  CHECK(differing > 20);
+  CHECK(dropped_caught == 40);
+  // A tolerance that holds on one machine's order is a matter of luck on another's.
+  CHECK(beyond_tolerance > 0);
+}
+
+TEST_CASE("a gate wider than the range of errors passes a wrong factor, a budget does not (Sarek#301)") {
+  const Format& f = format(Dtype::f32);
+  std::mt19937_64 random(6);
+  const auto a = drawn(f, random, 50), b = drawn(f, random, 50);
+  const Question q = dot(f, a, b);
+  float sum = 0;
+  for (std::size_t i = 0; i < 50; ++i) sum += static_cast<float>(a[i]) * static_cast<float>(b[i]);
+  const float scaled = sum * (1 + 0x1p-12f);
+  CHECK(std::abs(static_cast<double>(scaled) - exact(q)) < 1e-2);  // any gate of that sort
+  CHECK(passes(q, *exact_bits(f, static_cast<double>(sum))));
+  CHECK_FALSE(passes(q, *exact_bits(f, static_cast<double>(scaled))));
+}

@@ -145,9 +145,9 @@ Execution execute(host::Worker& worker, int kernel, const Case& c, bool decoys) 
     if (!e.finished()) return e;
     for (std::size_t j = 0; j < op.outputs.size(); ++j) {
       const std::size_t tensor = output_tensor(op, j);
-      const bool updated = tensor < op.inputs.size();
-      load(storage[tensor], f, shapes[j], strides_of(shapes[j], c.layout, !updated && !c.layout.in_place), results[second ? 1 : 0]);
-      poisoned.resize(results[second ? 1 : 0].size(), !updated && !c.layout.in_place);
+      const bool own = tensor >= op.inputs.size() && !place_of_output(c.question, c.layout, j);
+      load(storage[tensor], f, shapes[j], strides_of(shapes[j], c.layout, own), results[second ? 1 : 0]);
+      poisoned.resize(results[second ? 1 : 0].size(), own);
     }
   }
   const auto& first = results[0];

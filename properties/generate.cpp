@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "plugins/karat_plugin.h"
 
@@ -58,14 +59,7 @@ class Planner {
       for (const Example& example : op_.examples)
         for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special, Fill::small})
           add(filled(op_, f_, example, fill, random_()));
-      if (!op_.examples.empty()) {
-        threaded(filled(op_, f_, op_.examples[0], Fill::usual, random_()));
-        for (const std::size_t offset : {std::size_t{0}, alignment_of(kernel_, f_)}) {
-          Layout layout;
-          layout.placement = {host::Placement::Flush::start, offset};
-          add(filled(op_, f_, op_.examples.back(), Fill::usual, random_()), layout);
-        }
-      }
+      whole_layouts();
       for (const Example& example : op_.examples) after_decoys(filled(op_, f_, example, Fill::usual, random_()));
     } else if (op_.independence == Independence::elementwise) {
       for (const Attributes& attributes : sets_) elementwise_values(attributes);
@@ -157,6 +151,36 @@ class Planner {
     for (const std::int64_t n : {1, 7, 64, 67, 1000, 4097}) in_place(drawn_question({n}));
     for (const Shape& shape : {Shape{67}, Shape{3, 5}, Shape{9, 17}, Shape{2, 3, 4}, Shape{33, 65}})
       gaps(shape, 0);
+  }
+
+  // The same bits wherever and however the tensors lie: one question an example, so that it is judged once.
+  void whole_layouts() {
+    constexpr std::pair<int, int> gap_pairs[] = {{2, 1}, {1, 2}, {3, 2}};
+    for (std::size_t e = 0; e < op_.examples.size(); ++e) {
+      const Question q = filled(op_, f_, op_.examples[e], Fill::usual, random_());
+      if (e == 0) threaded(q);
+      const std::size_t a = alignment_of(kernel_, f_);
+      for (const std::size_t offset : {std::size_t{0}, a, (e + 2) * a}) {
+        Layout layout;
+        layout.placement = {host::Placement::Flush::start, offset % std::max<std::size_t>(64, a)};
+        add(q, layout);
+      }
+      if (kernel_.has(KARAT_IN_PLACE)) {
+        Layout layout;
+        layout.in_place = true;
+        bool any = false;
+        for (std::size_t j = 0; j < op_.outputs.size(); ++j) any = any || place_of_output(q, layout, j);
+        if (any) add(q, layout);
+      }
+      if (!strided()) continue;
+      for (const bool column : {false, true}) {
+        Layout layout;
+        layout.placement = {host::Placement::Flush::start, 0};
+        std::tie(layout.input_gap, layout.output_gap) = gap_pairs[e % std::size(gap_pairs)];
+        layout.column_major = column;
+        add(q, layout);
+      }
+    }
   }
 
   void misaligned(const Question& q, std::size_t width) {

@@ -3,6 +3,8 @@
 
 #include <tbb/task_scheduler_observer.h>
 
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstring>
 #include <string>
 #include <unordered_map>
@@ -55,9 +57,61 @@ std::string text_of(const Attributes& attributes) {
 
 }  // namespace
 
+namespace {
+
+// An element of an elementwise operator: its inputs and its result.
+struct Element {
+  static constexpr std::size_t most_inputs = 3;
+  std::array<Bits, most_inputs + 1> bits{};
+  bool operator==(const Element&) const = default;
+};
+struct ElementHash {
+  using is_avalanching = void;
+  std::size_t operator()(const Element& e) const {
+    std::uint64_t h = 0;
+    for (const Bits b : e.bits) {
+      h = (h ^ b) * 0x9e3779b97f4a7c15u;
+      h ^= h >> 32;
+    }
+    return h;
+  }
+};
+
+}  // namespace
+
 struct Judge::Memory {
   std::unordered_map<std::string, std::vector<Judgement>> known;
+  // By attributes; then a place in `judged`.
+  std::unordered_map<std::string, boost::unordered_flat_map<Element, std::size_t, ElementHash>> elements;
+  std::vector<Judgement> judged;
   static constexpr std::size_t limit = std::size_t{1} << 19;  // units
+
+  // Elements are many and small: no unit is made of one that was seen before.
+  std::vector<Judgement> by_element(const Question& q, std::span<const Bits> got, const Level& level) {
+    if (judged.size() > 4 * limit) {
+      elements.clear();
+      judged.clear();
+    }
+    auto& own = elements[text_of(q.attributes)];
+    std::vector<std::size_t> place(got.size()), fresh;
+    const std::size_t before = judged.size();
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      Element e;
+      for (std::size_t t = 0; t < q.inputs.size(); ++t) e.bits[t] = q.inputs[t].values[i];
+      e.bits[Element::most_inputs] = got[i];
+      const auto [entry, is_new] = own.try_emplace(e, before + fresh.size());
+      place[i] = entry->second;
+      if (is_new) fresh.push_back(i);
+    }
+    judged.resize(before + fresh.size());
+    parallel_ranges(0, fresh.size(), 64, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t k = begin; k < end; ++k) judged[before + k] = judge_unit(unit(q, fresh[k]), got.subspan(fresh[k], 1), level)[0];
+    });
+    std::vector<Judgement> result;
+    result.reserve(got.size());
+    for (const std::size_t p : place) result.push_back(judged[p]);
+    return result;
+  }
 };
 
 Judge::Judge(Level level) : level_(level), memory_(std::make_unique<Memory>()) {}
@@ -66,6 +120,8 @@ Judge::Judge(Judge&&) noexcept = default;
 
 std::vector<Judgement> Judge::operator()(const Question& question, std::span<const Bits> got) {
   static FreeCaches free_caches;
+  if (question.op->independence == Independence::elementwise && question.inputs.size() <= Element::most_inputs)
+    return memory_->by_element(question, got, level_);
   std::vector<Judgement> result(got.size());
   const std::size_t count = unit_count(question);
   const std::string attributes = text_of(question.attributes);

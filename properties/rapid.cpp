@@ -361,6 +361,13 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
     c.origin = "random:" + std::to_string(index);
     c.layout = base_layout(kernel, f, c.question);
     c.layout.threads = draw(rc::gen::inRange(1, 4));
+    c.layout.in_place = kernel.has(KARAT_IN_PLACE) && draw(rc::gen::inRange(0, 4)) == 0;
+    if (kernel.has(KARAT_STRIDED) && !c.layout.in_place && draw(rc::gen::inRange(0, 3)) == 0) {
+      c.layout.placement = {host::Placement::Flush::start, 0};
+      c.layout.input_gap = draw(rc::gen::inRange(1, 4));
+      c.layout.output_gap = draw(rc::gen::inRange(1, 4));
+      c.layout.column_major = draw(rc::gen::inRange(0, 2)) == 1;
+    }
     return c;
   }
   Question& q = c.question;

@@ -306,9 +306,10 @@ TEST_CASE("each broken plugin shows the verdict that it names, and no other") {
   REQUIRE(files.size() >= 21);
   // Right results and nothing that this judge sees: what they leave behind is seen from a worker.
   const std::set<std::string> seen_by_the_worker{"exports_clock", "exports_malloc", "leaves_signal_handler", "leaves_threads", "narrows_affinity"};
-  // They answer from memory, or later than this judge looks: that takes the calls of the real one.
-  const std::set<std::string> seen_by_the_judge{"cached_by_address", "cached_by_samples", "cached_without_attributes", "deferred_result",
-                                                "previous_result"};
+  // They answer from memory, or later than this judge looks, or differently in calls that it does not make, break
+  // a law between calls, or compute in a narrower type as they say: that takes the calls of the real one.
+  const std::set<std::string> seen_by_the_judge{"cached_by_address", "cached_by_samples", "cached_without_attributes", "declares_half_arithmetic", "deferred_result",
+                                                "depends_on_position", "depends_on_threads", "leaves_range", "previous_result", "scratch_of_one_thread_less"};
   for (const auto& file : files) {
 #ifdef KARAT_SANITIZE
     if (file.stem() == "allocates_without_end") continue;  // no limit on a sanitizer's address space
@@ -323,7 +324,7 @@ TEST_CASE("each broken plugin shows the verdict that it names, and no other") {
       continue;
     }
     CHECK(found == (expected == "pass" ? std::set<std::string>{} : std::set<std::string>{expected}));
-    CHECK((expected != "pass" || shared->calls > 1000));
+    CHECK((expected != "pass" || shared->calls > 50));
   }
 }
 

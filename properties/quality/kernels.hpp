@@ -71,7 +71,33 @@ inline const Order orders[] = {
        return static_cast<float>(s);
      }},
 };
-using Add = std::function<float(const Floats&)>;
+// Libraries of primitives that careful kernels call: each within one ulp.
+struct Library {
+  const char* name;
+  float (*exp)(float);
+  float (*log)(float);
+  float (*log1p)(float);
+  float (*expm1)(float);
+  float (*tanh)(float);
+};
+inline const Library system_library{"the system's", std::exp, std::log, std::log1p, std::expm1, std::tanh};
+extern const Library sleef, rounded_from_double;
+
+// An order of summation and a library: what a right kernel leaves open.
+struct Way {
+  std::string name;
+  float (*sum)(const Floats&);
+  const Library* library;
+  float add(const Floats& v) const { return sum(v); }
+  float exp(float x) const { return library->exp(x); }
+  float log(float x) const { return library->log(x); }
+  float log1p(float x) const { return library->log1p(x); }
+  float expm1(float x) const { return library->expm1(x); }
+  float tanh(float x) const { return library->tanh(x); }
+};
+inline const Way plain{"plain", in_chunks<128>, &system_library};
+// Every order with the system's library; sequential sums with the others.
+std::vector<Way> ways();
 
 // Rows of inputs that are easy, hard and hardest.
 inline Floats row(Random& random, std::size_t n, int kind, bool positive) {
@@ -90,9 +116,9 @@ inline Floats row(Random& random, std::size_t n, int kind, bool positive) {
 struct Subject {
   const char* op;
   std::map<std::string, Attributes::Value> attributes;
-  // Inputs for a row of n; the kernel over them with an order of summation.
+  // Inputs for a row of n; the kernel over them, in one of the ways.
   std::function<std::vector<std::pair<Shape, Floats>>(Random&, std::size_t n, int kind)> inputs;
-  std::function<Floats(const std::vector<Floats>&, const Add&)> kernel;
+  std::function<Floats(const std::vector<Floats>&, const Way&)> kernel;
 };
 
 template <class F>
@@ -106,16 +132,16 @@ inline float largest(const Floats& x) {
   for (const float v : x) m = v > m ? v : m;
   return m;
 }
-inline Floats softmax(const Floats& x, const Add& add) {
+inline Floats softmax(const Floats& x, const Way& way = plain) {
   const float m = largest(x);
-  Floats e = each(x.size(), [&](std::size_t i) { return std::exp(x[i] - m); });
-  const float total = add(e);
+  Floats e = each(x.size(), [&](std::size_t i) { return way.exp(x[i] - m); });
+  const float total = way.add(e);
   for (float& v : e) v /= total;
   return e;
 }
 inline constexpr float eps = 0x1p-17f;
 // Mean and variance of a row: two passes, or Welford's.
-inline std::pair<float, float> moments(const Floats& x, const Add& add, bool welford = false) {
+inline std::pair<float, float> moments(const Floats& x, const Way& way = plain, bool welford = false) {
   const auto n = static_cast<float>(x.size());
   if (welford) {
     float mean = 0, m2 = 0;
@@ -126,8 +152,8 @@ inline std::pair<float, float> moments(const Floats& x, const Add& add, bool wel
     }
     return {mean, m2 / n};
   }
-  const float mean = add(x) / n;
-  return {mean, add(each(x.size(), [&](std::size_t i) { return (x[i] - mean) * (x[i] - mean); })) / n};
+  const float mean = way.add(x) / n;
+  return {mean, way.add(each(x.size(), [&](std::size_t i) { return (x[i] - mean) * (x[i] - mean); })) / n};
 }
 inline Shape of(std::size_t n) { return {static_cast<std::int64_t>(n)}; }
 inline Shape one_by(std::size_t n) { return {1, static_cast<std::int64_t>(n)}; }

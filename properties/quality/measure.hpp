@@ -3,8 +3,9 @@
 // wrong ones must be caught, on every seed.  The same results under other rules stand beside.
 //
 // Kernels are plain float code (kernels.hpp) over rows of 2 to 300 elements that are easy, far from 0,
-// of many exponents, or cancel; each is judged as a plugin's results are.  Exact answers and budgets are
-// computed once for all kernels of an operator, seed, length and sort of row.
+// of many exponents, or cancel; each is judged as a plugin's results are.  Right ones are also tried with
+// inputs and results stored in bf16 and f16.  Exact answers and budgets are computed once for all kernels of
+// an operator, dtype, seed, length and sort of row.
 #pragma once
 
 #include <cstdint>

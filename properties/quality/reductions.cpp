@@ -17,79 +17,79 @@ std::vector<Subject> reductions() {
   };
   return {
       {"mse_loss", {}, [](Random& r, std::size_t n, int kind) { return std::vector<std::pair<Shape, Floats>>{{of(n), row(r, n, kind, false)}, {of(n), row(r, n, kind, false)}}; },
-       [](const std::vector<Floats>& in, const Add& add) {
-         return Floats{add(each(in[0].size(), [&](std::size_t i) { return (in[0][i] - in[1][i]) * (in[0][i] - in[1][i]); })) / static_cast<float>(in[0].size())};
+       [](const std::vector<Floats>& in, const Way& way) {
+         return Floats{way.add(each(in[0].size(), [&](std::size_t i) { return (in[0][i] - in[1][i]) * (in[0][i] - in[1][i]); })) / static_cast<float>(in[0].size())};
        }},
-      {"l2_penalty", {}, one(false, true), [](const std::vector<Floats>& in, const Add& add) {
-         return Floats{0.5f * add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[0][i]; }))};
+      {"l2_penalty", {}, one(false, true), [](const std::vector<Floats>& in, const Way& way) {
+         return Floats{0.5f * way.add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[0][i]; }))};
        }},
-      {"l1_penalty", {}, one(false, true), [](const std::vector<Floats>& in, const Add& add) {
-         return Floats{0.5f * add(each(in[0].size(), [&](std::size_t i) { return std::abs(in[0][i]); }))};
+      {"l1_penalty", {}, one(false, true), [](const std::vector<Floats>& in, const Way& way) {
+         return Floats{0.5f * way.add(each(in[0].size(), [&](std::size_t i) { return std::abs(in[0][i]); }))};
        }},
-      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add& add) { return softmax(in[0], add); }},
-      {"log_softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add& add) {
-         const float m = largest(in[0]), l = std::log(add(each(in[0].size(), [&](std::size_t i) { return std::exp(in[0][i] - m); })));
+      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Way& way) { return softmax(in[0], way); }},
+      {"log_softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Way& way) {
+         const float m = largest(in[0]), l = way.log(way.add(each(in[0].size(), [&](std::size_t i) { return way.exp(in[0][i] - m); })));
          return each(in[0].size(), [&](std::size_t i) { return (in[0][i] - m) - l; });
        }},
       {"softmax_backward", {{"axis", std::int64_t{0}}},
        [](Random& r, std::size_t n, int kind) { return std::vector<std::pair<Shape, Floats>>{{of(n), row(r, n, kind, false)}, {of(n), row(r, n, kind % 2, false)}}; },
-       [](const std::vector<Floats>& in, const Add& add) {
-         const Floats y = softmax(in[1], add);
-         const float along = add(each(y.size(), [&](std::size_t i) { return in[0][i] * y[i]; }));
+       [](const std::vector<Floats>& in, const Way& way) {
+         const Floats y = softmax(in[1], way);
+         const float along = way.add(each(y.size(), [&](std::size_t i) { return in[0][i] * y[i]; }));
          return each(y.size(), [&](std::size_t i) { return y[i] * (in[0][i] - along); });
        }},
-      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Add& add) {
-         const auto [mean, variance] = moments(in[0], add);
+      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Way& way) {
+         const auto [mean, variance] = moments(in[0], way);
          return each(in[0].size(), [&, m = mean, v = variance](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(v + eps) + in[2][i]; });
        }},
-      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Add& add) {
-         const auto [mean, variance] = moments(in[0], add);
+      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Way& way) {
+         const auto [mean, variance] = moments(in[0], way);
          const float r = 1 / std::sqrt(variance + eps);
          return each(in[0].size(), [&, m = mean](std::size_t i) { return (in[0][i] - m) * r * in[1][i] + in[2][i]; });
        }},
-      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Add& add) {
-         const auto [mean, variance] = moments(in[0], add, true);  // Welford
+      {"layer_norm", {{"eps", static_cast<double>(eps)}}, normalized, [](const std::vector<Floats>& in, const Way& way) {
+         const auto [mean, variance] = moments(in[0], way, true);  // Welford
          return each(in[0].size(), [&, m = mean, v = variance](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(v + eps) + in[2][i]; });
        }},
-      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add& add) {
+      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Way& way) {
          const float m = largest(in[0]);
-         Floats e = each(in[0].size(), [&](std::size_t i) { return std::exp(in[0][i] - m); });
-         const float reciprocal = 1 / add(e);
+         Floats e = each(in[0].size(), [&](std::size_t i) { return way.exp(in[0][i] - m); });
+         const float reciprocal = 1 / way.add(e);
          for (float& v : e) v *= reciprocal;
          return e;
        }},
-      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Add&) {
+      {"softmax", {{"axis", std::int64_t{0}}}, one(false, true), [](const std::vector<Floats>& in, const Way& way) {
          float m = in[0][0], total = 0;  // online: one pass
          for (const float x : in[0]) {
            if (x > m) {
-             total *= std::exp(m - x);
+             total *= way.exp(m - x);
              m = x;
            }
-           total += std::exp(x - m);
+           total += way.exp(x - m);
          }
-         return each(in[0].size(), [&](std::size_t i) { return std::exp(in[0][i] - m) / total; });
+         return each(in[0].size(), [&](std::size_t i) { return way.exp(in[0][i] - m) / total; });
        }},
       {"batch_norm", {{"eps", static_cast<double>(eps)}},
        [](Random& r, std::size_t n, int kind) {
          return std::vector<std::pair<Shape, Floats>>{{{static_cast<std::int64_t>(n), 1}, row(r, n, kind, false)}, {{1}, row(r, 1, 0, true)}, {{1}, row(r, 1, 0, false)}};
        },
-       [](const std::vector<Floats>& in, const Add& add) {
-         const auto [mean, variance] = moments(in[0], add);
+       [](const std::vector<Floats>& in, const Way& way) {
+         const auto [mean, variance] = moments(in[0], way);
          const float scale = in[1][0] / std::sqrt(variance + eps), shift = in[2][0] - mean * scale;  // folded
          return each(in[0].size(), [&](std::size_t i) { return in[0][i] * scale + shift; });
        }},
       {"rms_norm", {{"eps", static_cast<double>(eps)}},
        [](Random& r, std::size_t n, int kind) { return std::vector<std::pair<Shape, Floats>>{{one_by(n), row(r, n, kind, false)}, {of(n), row(r, n, 0, true)}}; },
-       [](const std::vector<Floats>& in, const Add& add) {
-         const float root = std::sqrt(add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[0][i]; })) / static_cast<float>(in[0].size()) + eps);
+       [](const std::vector<Floats>& in, const Way& way) {
+         const float root = std::sqrt(way.add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[0][i]; })) / static_cast<float>(in[0].size()) + eps);
          return each(in[0].size(), [&](std::size_t i) { return in[1][i] * in[0][i] / root; });
        }},
       {"batch_norm", {{"eps", static_cast<double>(eps)}},
        [](Random& r, std::size_t n, int kind) {
          return std::vector<std::pair<Shape, Floats>>{{{static_cast<std::int64_t>(n), 1}, row(r, n, kind, false)}, {{1}, row(r, 1, 0, true)}, {{1}, row(r, 1, 0, false)}};
        },
-       [](const std::vector<Floats>& in, const Add& add) {
-         const auto [mean, variance] = moments(in[0], add);
+       [](const std::vector<Floats>& in, const Way& way) {
+         const auto [mean, variance] = moments(in[0], way);
          const float r = 1 / std::sqrt(variance + eps);
          return each(in[0].size(), [&, m = mean](std::size_t i) { return (in[0][i] - m) * r * in[1][0] + in[2][0]; });
        }},
@@ -97,19 +97,19 @@ std::vector<Subject> reductions() {
        [](Random& r, std::size_t n, int kind) {
          return std::vector<std::pair<Shape, Floats>>{{{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{0}, {}}};
        },
-       [](const std::vector<Floats>& in, const Add& add) { return Floats{add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }))}; }},
+       [](const std::vector<Floats>& in, const Way& way) { return Floats{way.add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }))}; }},
       {"conv2d", {},
        [](Random& r, std::size_t n, int kind) {
          return std::vector<std::pair<Shape, Floats>>{{{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{1, 1, 1, static_cast<std::int64_t>(n)}, row(r, n, kind, false)}, {{0}, {}}};
        },
-       [](const std::vector<Floats>& in, const Add& add) {
+       [](const std::vector<Floats>& in, const Way& way) {
          Floats chains;  // fused multiply-add, eight chains as vector registers hold them
          for (std::size_t lane = 0; lane < std::min<std::size_t>(8, in[0].size()); ++lane) {
            float s = 0;
            for (std::size_t i = lane; i < in[0].size(); i += 8) s = std::fma(in[0][i], in[1][i], s);
            chains.push_back(s);
          }
-         return Floats{add(chains)};
+         return Floats{way.add(chains)};
        }},
   };
 }
@@ -160,16 +160,16 @@ std::vector<Mutant> wrong_reductions() {
          return each(in[0].size(), [&](std::size_t i) { return in[0][i] - l; });
        }},
       {"log_softmax", "log of softmax", [=](const auto& in) {
-         Floats s = softmax(in[0], plain_sum);
+         Floats s = softmax(in[0]);
          for (float& v : s) v = std::log(v + 1e-7f);
          return s;
        }},
       {"softmax_backward", "y dy without the sum", [=](const auto& in) {
-         const Floats y = softmax(in[1], plain_sum);
+         const Floats y = softmax(in[1]);
          return each(y.size(), [&](std::size_t i) { return y[i] * in[0][i]; });
        }},
       {"softmax_backward", "the sum without y", [=](const auto& in) {
-         const Floats y = softmax(in[1], plain_sum);
+         const Floats y = softmax(in[1]);
          const float total = plain_sum(in[0]);
          return each(y.size(), [&](std::size_t i) { return y[i] * (in[0][i] - total); });
        }},
@@ -180,23 +180,23 @@ std::vector<Mutant> wrong_reductions() {
        }},
       {"layer_norm", "unbiased variance", [=](const auto& in) {
          const auto n = static_cast<float>(in[0].size());
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return norm(in, mean, std::sqrt(v * n / (n - 1) + eps));
        }},
       {"layer_norm", "ε outside of the root", [=](const auto& in) {
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return norm(in, mean, std::sqrt(v) + eps);
        }},
       {"layer_norm", "no ε", [=](const auto& in) {
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return norm(in, mean, std::sqrt(v));
        }},
       {"layer_norm", "β forgotten", [=](const auto& in) {
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return each(in[0].size(), [&, m = mean, w = v](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(w + eps); });
        }},
       {"rms_norm", "mean taken away", [=](const auto& in) {
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return each(in[0].size(), [&, m = mean, w = v](std::size_t i) { return in[1][i] * (in[0][i] - m) / std::sqrt(w + eps); });
        }},
       {"rms_norm", "sum in place of mean", [=](const auto& in) {
@@ -213,7 +213,7 @@ std::vector<Mutant> wrong_reductions() {
          return each(in[0].size(), [&](std::size_t i) { return (in[0][i] - mean) * r * in[1][0] + in[2][0]; });
        }},
       {"batch_norm", "γ and β changed places", [=](const auto& in) {
-         const auto [mean, v] = moments(in[0], plain_sum);
+         const auto [mean, v] = moments(in[0]);
          return each(in[0].size(), [&, m = mean, w = v](std::size_t i) { return (in[0][i] - m) / std::sqrt(w + eps) * in[2][0] + in[1][0]; });
        }},
       {"conv2d", "filter turned", [=](const auto& in) { return Floats{plain_sum(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][in[1].size() - 1 - i]; }))}; }},

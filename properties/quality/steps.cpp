@@ -9,11 +9,11 @@ namespace {
 using Inputs = std::vector<std::pair<Shape, Floats>>;
 using Given = std::vector<Floats>;
 
-float sigmoid(float x) {
-  const float e = std::exp(-std::abs(x));
+float sigmoid(float x, const Way& way = plain) {
+  const float e = way.exp(-std::abs(x));
   return x >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
-float softplus(float x) { return std::fmax(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
+float softplus(float x, const Way& way = plain) { return std::fmax(x, 0.0f) + way.log1p(way.exp(-std::abs(x))); }
 
 // Numbers of every size that activations care about.
 Floats wide(Random& random, std::size_t n) {
@@ -105,42 +105,42 @@ Floats pooled(const Floats& x, F f) {
 
 std::vector<Subject> right() {
   return {
-      {"sigmoid", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return sigmoid(in[0][i]); }); }},
-      {"softplus", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return softplus(in[0][i]); }); }},
+      {"sigmoid", {}, one_wide(), [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return sigmoid(in[0][i], way); }); }},
+      {"softplus", {}, one_wide(), [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return softplus(in[0][i], way); }); }},
       {"softplus", {}, one_wide(),
-       [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] > 20 ? in[0][i] : std::log1p(std::exp(in[0][i])); }); }},
-      {"sigmoid", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return 1 / (1 + std::exp(-in[0][i])); }); }},
-      {"tanh", {}, one_wide(), [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return std::tanh(in[0][i]); }); }},
+       [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] > 20 ? in[0][i] : way.log1p(way.exp(in[0][i])); }); }},
+      {"sigmoid", {}, one_wide(), [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return 1 / (1 + way.exp(-in[0][i])); }); }},
+      {"tanh", {}, one_wide(), [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return way.tanh(in[0][i]); }); }},
       {"tanh", {}, one_wide(),
-       [](const Given& in, const Add&) {
+       [](const Given& in, const Way& way) {
          return each(in[0].size(), [&](std::size_t i) {
-           const float a = std::abs(in[0][i]), t = std::expm1(2 * a);
+           const float a = std::abs(in[0][i]), t = way.expm1(2 * a);
            return std::copysign(a > 20 ? 1.0f : a > 0.5f ? 1 - 2 / (t + 2) : t / (t + 2), in[0][i]);
          });
        }},
       {"sigmoid_backward", {}, two_wide(),
-       [](const Given& in, const Add&) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] * (sigmoid(in[1][i]) * sigmoid(-in[1][i])); }); }},
+       [](const Given& in, const Way& way) { return each(in[0].size(), [&](std::size_t i) { return in[0][i] * (sigmoid(in[1][i], way) * sigmoid(-in[1][i], way)); }); }},
       {"binary_cross_entropy_with_logits", {}, target_and_logit(),
-       [](const Given& in, const Add& add) {
-         return Floats{add(each(in[0].size(), [&](std::size_t i) { return (1 - in[0][i]) * in[1][i] + softplus(-in[1][i]); })) / static_cast<float>(in[0].size())};
+       [](const Given& in, const Way& way) {
+         return Floats{way.add(each(in[0].size(), [&](std::size_t i) { return (1 - in[0][i]) * in[1][i] + softplus(-in[1][i], way); })) / static_cast<float>(in[0].size())};
        }},
       {"dice_loss", {{"smooth", 1.0}}, masks(),
-       [](const Given& in, const Add& add) {
-         const float shared = add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }));
-         return Floats{1 - (2 * shared + 1) / (add(in[0]) + add(in[1]) + 1)};
+       [](const Given& in, const Way& way) {
+         const float shared = way.add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }));
+         return Floats{1 - (2 * shared + 1) / (way.add(in[0]) + way.add(in[1]) + 1)};
        }},
       {"mask_iou_loss", {}, masks(),
-       [](const Given& in, const Add& add) {
-         const float shared = add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }));
-         return Floats{1 - shared / (add(in[0]) + add(in[1]) - shared)};
+       [](const Given& in, const Way& way) {
+         const float shared = way.add(each(in[0].size(), [&](std::size_t i) { return in[0][i] * in[1][i]; }));
+         return Floats{1 - shared / (way.add(in[0]) + way.add(in[1]) - shared)};
        }},
-      {"adam", adam_rates, states(1, 2), [](const Given& in, const Add&) { return Adam()(in); }},
+      {"adam", adam_rates, states(1, 2), [](const Given& in, const Way&) { return Adam()(in); }},
       {"momentum", {{"eta", 0.25}, {"beta", 0.75}, {"weight_decay", 0.125}, {"nesterov", std::int64_t{1}}, {"t", std::int64_t{3}}}, states(1, 0),
-       [](const Given& in, const Add&) { return momentum(in, true, true, 1, true); }},
-      {"mean_pool2d", {}, image(), [](const Given& in, const Add& add) { return pooled(in[0], [&](const Floats& w) { return add(w) / 4; }); }},
-      {"max_pool2d", {}, image(), [](const Given& in, const Add&) { return pooled(in[0], largest); }},
-      {"l2_pool2d", {}, image(), [](const Given& in, const Add& add) {
-         return pooled(in[0], [&](const Floats& w) { return std::sqrt(add(each(4, [&](std::size_t i) { return w[i] * w[i]; }))); });
+       [](const Given& in, const Way&) { return momentum(in, true, true, 1, true); }},
+      {"mean_pool2d", {}, image(), [](const Given& in, const Way& way) { return pooled(in[0], [&](const Floats& w) { return way.add(w) / 4; }); }},
+      {"max_pool2d", {}, image(), [](const Given& in, const Way&) { return pooled(in[0], largest); }},
+      {"l2_pool2d", {}, image(), [](const Given& in, const Way& way) {
+         return pooled(in[0], [&](const Floats& w) { return std::sqrt(way.add(each(4, [&](std::size_t i) { return w[i] * w[i]; }))); });
        }},
   };
 }

@@ -221,6 +221,7 @@ struct FractionallyStrided {
   static Shapes shapes(const Shapes& in, const Attributes& a) {
     expect_rank("fractionally_strided_conv2d", "x", 4, in[0]);
     expect_rank("fractionally_strided_conv2d", "w", 4, in[1]);
+    expect_shape("fractionally_strided_conv2d", "w", {in[1][0], in[0][1], in[1][2], in[1][3]}, in[1]);
     const std::int64_t s = a.integer("inverse_stride"), padding = a.integer("padding");
     return {{in[0][0], in[1][0], fractional_output_size(in[0][2], in[1][2], padding, s), fractional_output_size(in[0][3], in[1][3], padding, s)}};
   }
