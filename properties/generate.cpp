@@ -57,8 +57,7 @@ class Planner {
   Plan make() {
     if (op_.independence == Independence::whole) {
       for (const Example& example : op_.examples)
-        for (const Fill fill : {Fill::usual, Fill::directed, Fill::close, Fill::special, Fill::small})
-          add(filled(op_, f_, example, fill, random_()));
+        for (std::size_t fill = 0; fill < fills; ++fill) add(filled(op_, f_, example, static_cast<Fill>(fill), random_()));
       whole_layouts();
       for (const Example& example : op_.examples) after_decoys(filled(op_, f_, example, Fill::usual, random_()));
     } else if (op_.independence == Independence::elementwise) {
@@ -353,6 +352,7 @@ Question filled(const Operator& op, const Format& f, const Example& example, Fil
         b = rounded(f, small[random() % std::size(small)]);
         if (!row.takes(to_double(f, b))) b = rounded(f, row.typical.high >= 1 && random() % 2 == 0 ? 1 : 0.5);
       }
+      if (fill == Fill::zeros && (t > 0 || op.inputs.size() == 1)) b = 0;
       if (fill == Fill::special && random() % 8 == 0) b = pool[random() % pool.size()];
       if (!row.takes(to_double(f, b))) b = usual_value(f, row, random);
     }

@@ -357,7 +357,7 @@ Case random_case(const Operator& op, const Format& f, const host::KernelRow& ker
   Case c;
   if (op.independence == Independence::whole) {
     const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(draw(rc::gen::inRange(0, static_cast<int>(n)))); };
-    c.question = filled(op, f, op.examples.at(pick(op.examples.size())), static_cast<Fill>(pick(5)), seed * 7919 + static_cast<std::uint64_t>(index));
+    c.question = filled(op, f, op.examples.at(pick(op.examples.size())), static_cast<Fill>(pick(fills)), seed * 7919 + static_cast<std::uint64_t>(index));
     c.origin = "random:" + std::to_string(index);
     c.layout = base_layout(kernel, f, c.question);
     c.layout.threads = draw(rc::gen::inRange(1, 4));
@@ -419,9 +419,9 @@ Case law_case(const Operator& op, const Format& f, const host::KernelRow& kernel
   c.law = law;
   c.origin = "law:" + std::to_string(index);
   if (op.independence == Independence::whole) {
-    constexpr Fill fills[] = {Fill::usual, Fill::small, Fill::close};
+    constexpr Fill calm[] = {Fill::usual, Fill::small, Fill::close};
     const auto k = static_cast<std::size_t>(index);
-    c.question = filled(op, f, op.examples.at(k % op.examples.size()), fills[k / op.examples.size() % 3], seed * 7919 + k);
+    c.question = filled(op, f, op.examples.at(k % op.examples.size()), calm[k / op.examples.size() % 3], seed * 7919 + k);
   } else {
     const std::vector<Attributes> sets = attribute_sets(op);
     c.question = {&op, &f, {}, sets[static_cast<std::size_t>(index) % sets.size()]};

@@ -77,7 +77,9 @@ const Row adam{whole<Adam, Adam, LerpAndSquare>({
                  {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"eps_placement", "hat"}, {"t", std::int64_t{2}}}},
                  {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"amsgrad", std::int64_t{1}}, {"t", std::int64_t{3}}}},
                  {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"weight_decay", 0.125}}},
-                 {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"weight_decay", 0.125}, {"decay", "decoupled"}}}},
+                 {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"weight_decay", 0.125}, {"decay", "decoupled"}}},
+                 // 0.9 and 0.999 in f32, at a step where the powers have more bits than f32 holds.
+                 {.shapes = {{5}, {5}, {5}, {5}, {5}}, .attributes = {{"beta1", 0x1.ccccccp-1}, {"beta2", 0x1.ff7ceep-1}, {"t", std::int64_t{3}}}}},
 })};
 
 }  // namespace
