@@ -125,15 +125,15 @@ TEST_CASE("a bf16 normalization in whatever order of reduction passes, results t
   std::mt19937_64 random(4);
   const auto rounded = [&](float v) { return round_nearest(f, truncated(static_cast<double>(v))); };
   int differing = 0, beyond_tolerance = 0, forgotten_caught = 0;
-  for (int trial = 0; trial < 40; ++trial) {
-    // 100 values about 3, of a spread that ε matters to; results up to 4, where a step of bf16 is 0.0156.
+  for (int trial = 0; trial < 20000 && beyond_tolerance < 2; ++trial) {  // to rows on which the order is seen
+    // 100 values of a spread that ε matters to; results up to 7, where a step of bf16 is 0.03.
     auto x = drawn(f, random, 100);
-    for (double& v : x) v = to_double(f, rounded(static_cast<float>(v * 0x1p-6 + 3)));
+    for (double& v : x) v = to_double(f, rounded(static_cast<float>(v * 0x1p-8)));
     Question q{find_operator("layer_norm"), &f, {}, standard_attributes(*find_operator("layer_norm"))};
     Tensor<Bits> row(Shape{1, 100}), gamma(Shape{100}), beta(Shape{100});
     for (std::size_t i = 0; i < 100; ++i) {
       row.values[i] = *exact_bits(f, x[i]);
-      gamma.values[i] = *exact_bits(f, 2);
+      gamma.values[i] = *exact_bits(f, 4);
     }
     q.inputs = {row, gamma, beta};
     const auto eps = static_cast<float>(std::get<double>(q.attributes.values.at("eps")));
@@ -149,10 +149,12 @@ TEST_CASE("a bf16 normalization in whatever order of reduction passes, results t
     for (std::size_t i = 100; i-- > 0;) squares += (static_cast<float>(x[i]) - mean) * (static_cast<float>(x[i]) - mean);
     const auto results = [&](float m, float variance, float e) {
       std::vector<Bits> all;
-      for (const double v : x) all.push_back(rounded(2 * (static_cast<float>(v) - m) / std::sqrt(variance + e)));
+      for (const double v : x) all.push_back(rounded(4 * (static_cast<float>(v) - m) / std::sqrt(variance + e)));
       return all;
     };
     const auto two_pass = results(mean, squares / 100, eps), one_pass = results(welford, m2 / 100, eps), forgotten = results(mean, squares / 100, 0);
+    if (two_pass == one_pass) continue;
+    ++differing;
     const Unit all = unit(q, 0);
     const auto passes_all = [&](const std::vector<Bits>& got) {
       for (const Judgement& j : judge_unit(all, got, default_level))
@@ -162,15 +164,12 @@ TEST_CASE("a bf16 normalization in whatever order of reduction passes, results t
     REQUIRE(passes_all(two_pass));
     REQUIRE(passes_all(one_pass));
     forgotten_caught += passes_all(forgotten) ? 0 : 1;
-    for (std::size_t i = 0; i < 100; ++i) {
-      const double distance = std::abs(to_double(f, two_pass[i]) - to_double(f, one_pass[i]));
-      differing += distance > 0 ? 1 : 0;
-      beyond_tolerance += distance > 0.01 ? 1 : 0;  // the tolerance that was loosened there
-    }
+    for (std::size_t i = 0; i < 100; ++i)  // the tolerance that was loosened there
+      beyond_tolerance += std::abs(to_double(f, two_pass[i]) - to_double(f, one_pass[i])) > 0.01 ? 1 : 0;
   }
-  CHECK(differing > 0);
-  CHECK(beyond_tolerance > 0);
-  CHECK(forgotten_caught == 40);
+  CHECK(beyond_tolerance >= 2);
+  CHECK(differing >= 2);
+  CHECK(forgotten_caught == differing);
 }
 
 TEST_CASE("a product of matrices accumulated in chunks, as another architecture does, passes, and one with a chunk left out does not (openfold-3#240)") {
@@ -178,7 +177,12 @@ TEST_CASE("a product of matrices accumulated in chunks, as another architecture 
   std::mt19937_64 random(5);
   int beyond_tolerance = 0, differing = 0, dropped_caught = 0;
   for (int trial = 0; trial < 40; ++trial) {
-    const auto a = drawn(f, random, 128), b = drawn(f, random, 128);
+    auto a = drawn(f, random, 128), b = drawn(f, random, 128);
+    for (std::size_t i = 0; i < 64; ++i) {  // nearly cancels
+      a[i] *= 16;
+      a[i + 64] = -a[i];
+      b[i + 64] = to_double(f, round_nearest(f, truncated(b[i] * (1 + 0x1p-10))));
+    }
     const Question q = dot(f, a, b);
     float in_order = 0, in_chunks = 0, fused = 0, dropped = 0;
     for (std::size_t i = 0; i < 128; ++i) {
