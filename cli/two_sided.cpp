@@ -26,15 +26,17 @@ struct PluginSide {
   std::map<std::string, std::int64_t> kinds;
 };
 
-// Every f32 kernel of a plugin on each seed, to its first failure.
-PluginSide try_all(const std::string& plugin, std::uint64_t seeds, const Rule& rule, bool must_fail, Progress& progress) {
+// Every kernel of a plugin on each seed, to its first failure.  Of a right one other dtypes than f32 are tried on
+// one seed, and only if asked for.
+PluginSide try_all(const std::string& plugin, std::uint64_t seeds, const Rule& rule, bool must_fail, bool every_dtype, Progress& progress) {
   PluginSide side;
   const std::filesystem::path file = host::find_plugin(plugin);
   host::Worker worker(file, {.call_time = std::chrono::milliseconds(5000), .memory_bytes = std::size_t{1} << 28});
   for (const host::KernelRow& row : worker.info().kernels) {
-    if (!must_fail && row.dtype != static_cast<std::int32_t>(Dtype::f32)) continue;
+    const bool f32 = row.dtype == static_cast<std::int32_t>(Dtype::f32);
+    if (!must_fail && !f32 && !every_dtype) continue;
     ++side.kernels;
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= (must_fail || f32 ? seeds : std::min<std::uint64_t>(1, seeds)); ++seed) {
       if (interrupted()) throw std::runtime_error("interrupted");
       progress.show("self-check: " + rule.name + "  " + plugin.substr(plugin.find('/') + 1) + "  " + row.op + " " + row.kernel + "  seed " + std::to_string(seed) + " of " + std::to_string(seeds));
       properties::CheckOptions options;
@@ -121,19 +123,20 @@ int two_sided(const TwoSided& options) {
   for (const Rule& rule : all) {
     const bool first = &rule == &all[0];
     // Other rules are for comparison: a few seeds show them.
-    mutants.push_back(options.plugin_seeds > 0 ? try_all("mutants/mutants", first ? options.plugin_seeds : 1, rule, true, progress) : PluginSide{});
-    control.push_back(options.plugin_seeds > 0 ? try_all("plain", first ? std::min<std::uint64_t>(4, options.plugin_seeds) : 1, rule, false, progress) : PluginSide{});
+    mutants.push_back(options.plugin_seeds > 0 ? try_all("mutants/mutants", first ? options.plugin_seeds : 1, rule, true, true, progress) : PluginSide{});
+    control.push_back(options.plugin_seeds > 0 ? try_all("plain", first ? std::min<std::uint64_t>(4, options.plugin_seeds) : 1, rule, false, first, progress) : PluginSide{});
   }
   progress.clear();
 
   std::string text = "Sources `" + properties::quality::source_hash() + "`, " + std::to_string(options.seeds) + " seeds of right and wrong float kernels, " +
-                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin (4 of `plain`; other rules: 1), ";
+                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin, 4 of `plain` in f32 and 1 in its other dtypes (other rules than `stable`: " +
+                     std::to_string(properties::quality::seeds_of_other_rules) + " seeds of float kernels, 1 of plugins, f32), ";
   const double minutes = std::chrono::duration<double>(Clock::now() - start).count() / 60;
   char number[40];
   std::snprintf(number, sizeof number, "%.0f minutes.\n\n", minutes);
   text += number;
   text += "| rule | alarms: right float kernels (" + std::to_string(figures.variants) + " variants) | caught: wrong float kernels (" + std::to_string(figures.mutants) +
-          ") × seeds | alarms: `plain`, f32 | caught: mutants of the plugin × seeds |\n|---|---|---|---|---|\n";
+          ") × seeds | alarms: kernels of `plain` × seeds | caught: mutants of the plugin × seeds |\n|---|---|---|---|---|\n";
   for (std::size_t r = 0; r < all.size(); ++r)
     text += "| `" + all[r].name + "` | " + share(figures.right[r].refused, figures.right[r].judged) + " | " + share(figures.wrong[r].refused, figures.wrong[r].judged) + " | " +
             share(control[r].refused, control[r].judged) + (control[r].no_rule > 0 ? ", " + std::to_string(control[r].no_rule) + " without a rule" : "") + " | " +

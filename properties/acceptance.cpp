@@ -6,6 +6,9 @@
 #include <limits>
 #include <memory>
 
+#include "properties/laws/law.hpp"
+#include "reference/numbers/precision.hpp"
+
 namespace karat::properties {
 namespace {
 
@@ -308,10 +311,45 @@ std::optional<Unit> flushed(const Unit& unit) {
   return any && !invalid(other.question) ? std::optional(other) : std::nullopt;
 }
 
+// The same question with each NaN in dy replaced by a number of its own, `scale` times 0, 1, 2 …; nullopt if there is none.
+std::optional<Unit> without_nan_gradients(const Unit& unit, double scale) {
+  const Operator* forward = unit.question.op->independence == Independence::whole ? forward_of(*unit.question.op) : nullptr;
+  if (!forward) return std::nullopt;
+  Unit other = unit;
+  const Format& f = *unit.question.format;
+  double next = 0;
+  for (std::size_t t = 0; t < forward->outputs.size(); ++t)
+    for (Bits& b : other.question.inputs[t].values)
+      if (is_nan(f, b)) b = round_nearest(f, truncated(scale * ++next));
+  return next > 0 ? std::optional(other) : std::nullopt;
+}
+
+// A gradient that does not move with the NaNs of dy may pass them on or not: a mask multiplied, or a mask applied.
+void accept_masked_gradients(std::vector<Judgement>& result, const Unit& unit, std::span<const Bits> got, const Level& level) {
+  if (std::all_of(result.begin(), result.end(), [](const Judgement& j) { return j.ok || j.error; })) return;
+  const auto zeros = without_nan_gradients(unit, 0), numbers = without_nan_gradients(unit, 1);
+  if (!zeros) return;
+  const PrecisionScope scope(256);
+  const std::vector<Real> with_zeros = witness(zeros->question), with_numbers = witness(numbers->question);
+  std::vector<Judgement> beside;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result[i].ok || result[i].error || !(with_zeros[i] == with_numbers[i])) continue;
+    if (is_nan(*unit.question.format, got[i])) {
+      result[i] = {.ok = true, .rounded = true};
+    } else {
+      if (beside.empty()) beside = judge_elements(*zeros, got, level);
+      if (!beside[i].ok) continue;
+      result[i] = beside[i];
+    }
+    result[i].policy = "mask_gradient_at_nan";
+  }
+}
+
 }  // namespace
 
 std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
   std::vector<Judgement> result = judge_elements(unit, got, level);
+  accept_masked_gradients(result, unit, got, level);
   if (!level.profile) return result;
   const Format& f = *unit.question.format;
   const auto other = level.profile->accepts("flush_subnormal_inputs") ? flushed(unit) : std::nullopt;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "properties/profile.hpp"
+#include "reference/numbers/precision.hpp"
 
 namespace karat::properties {
 
@@ -60,6 +61,15 @@ Budget Budgets::at_least(std::size_t element) {
   return b;
 }
 
+double Budgets::center(std::size_t element) {
+  if (compute_ != Dtype::f64) return trace(0).outputs.at(element).value;
+  if (exact_.empty()) {
+    const PrecisionScope scope(256);
+    for (const Real& y : witness(question_)) exact_.push_back(static_cast<double>(y));
+  }
+  return exact_.at(element);
+}
+
 Budget Budgets::at(std::size_t element) {
   Budget b;
   b.moved_data = true;
@@ -69,7 +79,7 @@ Budget Budgets::at(std::size_t element) {
     const Priced& y = t.outputs.at(element);
     b.moved_data = b.moved_data && y.node < 0;
     if (y.beyond) {
-      beyond = beyond || !t.moved;
+      beyond = true;
       continue;
     }
     const long double bound = t.tape.budget(y);
@@ -77,8 +87,10 @@ Budget Budgets::at(std::size_t element) {
     judged = judged || !t.moved;
     exact = exact && (t.moved || t.tape.exact(y));
     b.bound = std::max(b.bound, bound);
+    const double off = std::abs(y.value - center(element));
+    if (std::isfinite(off) && y.node >= 0) b.bound = std::max(b.bound, static_cast<long double>(off));
   }
-  b.out_of_range = !judged && beyond;
+  b.out_of_range = beyond;
   b.undefined = !judged && !beyond;
   if (judged && !beyond && exact) b.bound = 0;
   return b;
@@ -86,7 +98,7 @@ Budget Budgets::at(std::size_t element) {
 
 bool Budgets::singular(std::size_t element) {
   for (std::size_t k = 0; k < traces_.size(); ++k)
-    if (std::isfinite(trace(k).outputs.at(element).value)) return true;
+    if (!std::isnan(trace(k).outputs.at(element).value)) return true;
   return false;
 }
 

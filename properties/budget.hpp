@@ -2,7 +2,8 @@
 // Error budgets: what a careful kernel can be off by, on one input.  The accepted algorithms of the
 // operator's row are run on tapes that price every rounding (reference/numbers/priced.hpp): each
 // as it stands, and with every node moved by its own cost in three random directions.  A budget is
-// the largest of these; 0 where nothing rounds in any accepted algorithm, in whatever order.
+// the largest of these, and no less than what such a trace itself is off by (where results do not move in
+// proportion to their roundings); 0 where nothing rounds in any accepted algorithm, in whatever order.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace karat::properties {
 
 struct Budget {
   long double bound = 0;      // |got − y| before the last rounding
-  bool out_of_range = false;  // every accepted algorithm overflows on this input
+  bool out_of_range = false;  // an accepted algorithm overflows on this input
   bool undefined = false;     // no accepted algorithm gives a number
   bool moved_data = false;    // nothing is computed: an input, or 0, chosen
 };
@@ -36,7 +37,7 @@ class Budgets {
   // By the first algorithm as it stands: no more than at(), and often enough.
   Budget at_least(std::size_t element);
 
-  // Where the formula gives no number: an accepted algorithm, moved by its own roundings, does.
+  // Where the formula gives NaN: an accepted algorithm, moved by its own roundings, makes something else of it.
   bool singular(std::size_t element);
 
   // How much of it comes from constants that were made of attributes, in the first algorithm: 0 to 1.
@@ -55,9 +56,13 @@ class Budgets {
   struct Trace;
   Trace& trace(std::size_t k);  // of algorithm k / 4, as it stands and then moved
 
+  // What traces are compared with.
+  double center(std::size_t element);
+
   Question question_;
   Care care_;
   Dtype compute_;
+  std::vector<double> exact_;  // of f64 arithmetic, whose traces round as a kernel does; made when it is asked for
   std::vector<std::unique_ptr<Trace>> traces_;  // made when they are asked for
 };
 

@@ -358,6 +358,23 @@ Question filled(const Operator& op, const Format& f, const Example& example, Fil
     }
     q.inputs.push_back(std::move(tensor));
   }
+  if (fill == Fill::close) {
+    Question moved = q;
+    for (std::size_t t = 0; t < op.inputs.size(); ++t)
+      if (!op.inputs[t].index && example.values.contains(op.inputs[t].name))
+        for (Bits& b : moved.inputs[t].values)
+          if (const Bits near = rounded(f, to_double(f, b) * (1 + uniform(random, -0x1p-8, 0x1p-8))); op.inputs[t].takes(to_double(f, near))) b = near;
+    if (!invalid(moved)) return moved;
+  }
+  if (fill == Fill::nan_at_end) {
+    const std::size_t first = random() % op.inputs.size();
+    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+      const std::size_t t = (first + i) % op.inputs.size();
+      if (op.inputs[t].index || q.inputs[t].values.empty() || example.values.contains(op.inputs[t].name)) continue;
+      q.inputs[t].values.back() = f.quiet_nan();
+      break;
+    }
+  }
   return q;
 }
 

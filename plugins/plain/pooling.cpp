@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "plugins/plain/plain.hpp"
 
@@ -37,7 +38,10 @@ void pool(Call<W>& c, bool dilated, F f) {
   });
   c.out("y", y);
 }
-// dx = Σ slope · dy over the windows that see an element; slopes(values, places) gives one each.
+// dx = Σ slope · dy over the windows that see an element; slopes(values, places) gives one each, or nothing
+// where an element has no share (not 0, which a NaN in dy would make a NaN, nor what has underflowed to 0).
+template <class W>
+using Slopes = std::vector<std::optional<W>>;
 template <class W, class F>
 void pool_backward(Call<W>& c, bool dilated, F slopes) {
   const Array<W> dy = c.in("dy"), x = c.in("x");
@@ -45,9 +49,9 @@ void pool_backward(Call<W>& c, bool dilated, F slopes) {
   windows(c, x.shape, dy.shape, dilated, [&](std::size_t o, const std::vector<std::size_t>& seen, std::size_t places) {
     std::vector<W> values;
     for (const std::size_t i : seen) values.push_back(x.v[i]);
-    const std::vector<W> slope = slopes(values, places);
+    const Slopes<W> slope = slopes(values, places);
     for (std::size_t k = 0; k < seen.size(); ++k)
-      if (slope[k] != 0) terms[seen[k]].push_back(slope[k] * dy.v[o]);
+      if (slope[k]) terms[seen[k]].push_back(*slope[k] * dy.v[o]);
   });
   Array<W> dx = x;
   for (std::size_t i = 0; i < dx.size(); ++i) dx.v[i] = sum(terms[i]);
@@ -68,8 +72,8 @@ const Row max_pool("max_pool2d", []<class W>(Call<W>& c) {
 });
 const Row max_pool_backward("max_pool2d_backward", []<class W>(Call<W>& c) {
   pool_backward(c, true, [](const std::vector<W>& v, std::size_t) {
-    std::vector<W> slope(v.size(), W(0));
-    if (!v.empty()) slope[first_largest(v)] = 1;
+    Slopes<W> slope(v.size());
+    if (!v.empty()) slope[first_largest(v)] = W(1);
     return slope;
   });
 });
@@ -78,7 +82,7 @@ const Row mean_pool("mean_pool2d", []<class W>(Call<W>& c) {
 });
 const Row mean_pool_backward("mean_pool2d_backward", []<class W>(Call<W>& c) {
   pool_backward(c, false, [&](const std::vector<W>& v, std::size_t places) {
-    return std::vector<W>(v.size(), 1 / static_cast<W>(c.integer("count_include_pad") ? places : v.size()));
+    return Slopes<W>(v.size(), 1 / static_cast<W>(c.integer("count_include_pad") ? places : v.size()));
   });
 });
 template <class W>
@@ -102,16 +106,15 @@ const Row median_pool("median_pool2d", []<class W>(Call<W>& c) {
 });
 const Row median_pool_backward("median_pool2d_backward", []<class W>(Call<W>& c) {
   pool_backward(c, false, [&](const std::vector<W>& v, std::size_t) {
-    std::vector<W> slope(v.size(), W(0));
+    Slopes<W> slope(v.size());
     if (v.empty()) return slope;
     if (any_nan(v)) {  // the result is the first NaN
-      slope[first_largest(v)] = 1;
+      slope[first_largest(v)] = W(1);
       return slope;
     }
     const auto order = sorted(v);
     const std::size_t n = v.size(), low = (n - 1) / 2, high = c.is("even", "lower") ? low : n / 2;
-    slope[order[low]] += W(0.5);
-    slope[order[high]] += W(0.5);
+    slope[order[low]] = slope[order[high]] = W(low == high ? 1 : 0.5);
     return slope;
   });
 });
@@ -121,10 +124,12 @@ W norm(const std::vector<W>& v) {
 }
 const Row l2_pool("l2_pool2d", []<class W>(Call<W>& c) { pool(c, false, [](const std::vector<W>& v, std::size_t) { return norm(v); }); });
 const Row l2_pool_backward("l2_pool2d_backward", []<class W>(Call<W>& c) {
-  pool_backward(c, false, [](std::vector<W> v, std::size_t) {
+  pool_backward(c, false, [](const std::vector<W>& v, std::size_t) {
     const W n = norm(v);
-    for (W& x : v) x = n == 0 ? W(0) : x / n;
-    return v;
+    Slopes<W> slope(v.size());
+    for (std::size_t k = 0; k < v.size(); ++k)
+      if (v[k] != 0 || std::isnan(n)) slope[k] = n == 0 ? W(0) : v[k] / n;
+    return slope;
   });
 });
 

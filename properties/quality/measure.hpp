@@ -35,6 +35,9 @@ struct Figures {
   std::vector<std::string> alarms, survivors;
 };
 
+// Rules after the first are there for comparison: so many seeds show them.
+constexpr std::uint64_t seeds_of_other_rules = 20;
+
 // Seeds 1 … seeds.  `progress` is asked from time to time with the share that is done; false ends it early.
 Figures measure(std::uint64_t seeds, const std::vector<Rule>& rules, const std::function<bool(double)>& progress = [](double) { return true; });
 

@@ -24,6 +24,10 @@ Priced scaled(const Priced& x, double c) {
   Priced y = x;
   y.value *= c;
   y.factor *= c;
+  if (c != -1) {  // what has overflowed is lost, whatever scales it back
+    const bool made = x.node >= 0 || x.factor != 1;
+    y.beyond = x.beyond || (x.tape->overflows(x.value) ? made : x.tape->overflows(y.value));
+  }
   return y;
 }
 
@@ -58,7 +62,7 @@ void PriceTape::connect(Node& node, const Operand& operand, bool& beyond) {
   const Priced& x = operand.number;
   // An input may be infinite; what was made of it and does not fit has overflowed.
   const bool made = x.node >= 0 || x.factor != 1;
-  beyond = beyond || x.beyond || (made && !(std::abs(x.value) <= largest_));
+  beyond = beyond || x.beyond || (made && overflows(x.value));
   if (x.node < 0) return;
   edges_.push_back({x.node, operand.partial * static_cast<long double>(x.factor)});
   ++node.edges;
@@ -143,6 +147,8 @@ Priced PriceTape::push_sum(const std::vector<Priced>& terms) {
     connect(node, {t, 1}, beyond);
   }
   node.value = static_cast<double>(total);
+  // In some order a partial sum overflows, though the sum does not.
+  beyond = beyond || (!overflows(node.value) && absolute > static_cast<long double>(largest_));
   const auto roundings = static_cast<long double>(sum_roundings(kept.size(), care_));
   const bool small = absolute <= static_cast<long double>(smallest_);  // exact among subnormals
   node.inside = small ? 0 : roundings * unit_ * absolute;
@@ -225,7 +231,7 @@ Priced operator*(const Priced& x, const Priced& y) {
   if ((is_constant(x) && x.value == 0) || (is_constant(y) && y.value == 0)) return Priced(a.value * b.value);
   const double product = a.value * b.value;
   const bool exact = std::isfinite(product) && std::fma(a.value, b.value, -product) == 0 && exact_bits(tape->compute_, product).has_value();
-  return tape->push("×", product, {{a, static_cast<long double>(b.value)}, {b, static_cast<long double>(a.value)}}, 1, 0, false, exact);
+  return tape->push("×", product, {{a, static_cast<long double>(b.value)}, {b, static_cast<long double>(a.value)}}, tape->roundings_of_product(product), 0, false, exact);
 }
 
 Priced operator/(const Priced& x, const Priced& y) {
@@ -235,7 +241,7 @@ Priced operator/(const Priced& x, const Priced& y) {
   const Priced a = is_constant(x) ? tape->constant(x) : x, b = is_constant(y) ? tape->constant(y) : y;
   const double ratio = a.value / b.value;
   const auto below = static_cast<long double>(b.value);
-  return tape->push("÷", ratio, {{a, 1 / below}, {b, -static_cast<long double>(ratio) / below}}, 1, 0, false);
+  return tape->push("÷", ratio, {{a, 1 / below}, {b, -static_cast<long double>(ratio) / below}}, tape->roundings_of_product(ratio), 0, false);
 }
 
 Priced sqrt(const Priced& x) {

@@ -74,6 +74,9 @@ class PriceTape {
 
   Priced input(double value);
 
+  // Does not fit the format of the arithmetic.
+  bool overflows(double value) const { return !(value >= -largest_ && value <= largest_); }
+
   // Σ_k cost_k |∂y/∂v_k| over the roundings behind y.
   long double budget(const Priced& y);
 
@@ -129,6 +132,8 @@ class PriceTape {
   Priced constant(const Priced& c);  // with its rounding, if it takes one
   void connect(Node& node, const Operand& operand, bool& beyond);
   long double magnitude(double value) const;
+  // Factors taken in another order may underflow once more.
+  double roundings_of_product(double value) const { return value > -smallest_ && value < smallest_ ? 2 : 1; }
   template <class See>
   void sweep(const Priced& y, See see);
 

@@ -144,4 +144,18 @@ TEST_CASE("what right float arithmetic is off by stays within the budget: sums a
   CHECK(close > 100);  // and the budget is no empty promise
 }
 
+TEST_CASE("what overflows on the way is lost, even if a power of two scales it back") {
+  PriceTape tape(format(Dtype::f32), true);
+  const Priced large = tape.input(0x1p+127), ones = tape.input(3);
+  CHECK(sum(std::vector<Priced>{large, large, -large}).beyond);
+  CHECK_FALSE(sum(std::vector<Priced>{large, ones, ones}).beyond);
+  CHECK_FALSE(sum(std::vector<Priced>{large, large, large}).beyond);  // infinite in every order
+  CHECK((Priced(0.25) * (large * ones)).beyond);
+  CHECK((Priced(0.125) * (Priced(4.0) * large)).beyond);
+  CHECK((large / Priced(0.125) * Priced(0.125)).beyond);
+  CHECK_FALSE((Priced(0.5) * large).beyond);
+  CHECK_FALSE((-(large * ones)).beyond);  // the last node: rounding to infinity is the reader's
+  CHECK_FALSE((Priced(0.5) * tape.input(std::numeric_limits<double>::infinity())).beyond);
+}
+
 }  // namespace karat
