@@ -124,12 +124,12 @@ int two_sided(const TwoSided& options) {
     const bool first = &rule == &all[0];
     // Other rules are for comparison: a few seeds show them.
     mutants.push_back(options.plugin_seeds > 0 ? try_all("mutants/mutants", first ? options.plugin_seeds : 1, rule, true, true, progress) : PluginSide{});
-    control.push_back(options.plugin_seeds > 0 ? try_all("plain", first ? std::min<std::uint64_t>(4, options.plugin_seeds) : 1, rule, false, first, progress) : PluginSide{});
+    control.push_back(options.plugin_seeds > 0 ? try_all("plain", first ? std::min<std::uint64_t>(10, options.plugin_seeds) : 1, rule, false, first, progress) : PluginSide{});
   }
   progress.clear();
 
   std::string text = "Sources `" + properties::quality::source_hash() + "`, " + std::to_string(options.seeds) + " seeds of right and wrong float kernels, " +
-                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin, 4 of `plain` in f32 and 1 in its other dtypes (other rules than `stable`: " +
+                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin, 10 of `plain` in f32 and 1 in its other dtypes (other rules than `stable`: " +
                      std::to_string(properties::quality::seeds_of_other_rules) + " seeds of float kernels, 1 of plugins, f32), ";
   const double minutes = std::chrono::duration<double>(Clock::now() - start).count() / 60;
   char number[40];
