@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bench/bench.hpp"
+#include "bench/check_suite.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -17,12 +18,52 @@ struct Options {
   std::vector<int> bench_threads;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record;
+  std::string record, suite = "kernels";
   double min_time = 0.1;
+  int runs = 3;
 };
+
+// `karat check` itself, timed.
+int benchmark_check(const Options& options) {
+  catch_interrupts();
+  properties::Recorder recorder;
+  if (!options.record.empty()) recorder = properties::Recorder(options.record, {{"karat", "bench", "--suite", "check"}, options.narrowing.seed, std::nullopt});
+  std::vector<bench::CheckTiming> timings;
+  bool failed_some = false, not_judged_some = false, ran = false;
+  Progress progress;
+  for (const PluginArgument& argument : resolve(options.plugins)) {
+    if (interrupted()) break;
+    try {
+      if (!argument.error.empty()) throw host::LoadError(argument.error);
+      bench::CheckTiming t = bench::time_check(
+          argument.file, argument.name, options.runs, options.narrowing.seed,
+          [&](const host::KernelRow& row) { return options.narrowing.takes(row) && options.narrowing.in_shard(static_cast<std::size_t>(row.index)); }, interrupted,
+          [&](const std::string& what) { progress.show("check  " + what); });
+      if (t.kernels == 0) continue;
+      recorder.line(bench::check_timing_json(t));
+      failed_some = failed_some || t.failed > 0;
+      not_judged_some = not_judged_some || t.errors > 0;
+      ran = true;
+      timings.push_back(std::move(t));
+    } catch (const host::LoadError& e) {
+      progress.clear();
+      std::fprintf(stderr, "karat: %s\n", e.what());
+      not_judged_some = true;
+    }
+  }
+  progress.clear();
+  std::fputs(bench::check_table(timings).c_str(), stdout);
+  if (!ran) std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
+  return exit_code(failed_some, not_judged_some || interrupted(), ran);
+}
 
 int benchmark(const Options& options) {
   options.narrowing.validate();
+  if (options.runs < 1 || options.runs > 1000) throw UsageError("--runs: expected 1 to 1000, got " + std::to_string(options.runs));
+  if (options.suite == "check") {
+    if (!options.sizes.empty() || !options.bench_threads.empty()) throw UsageError("--size and --bench-threads belong to --suite kernels");
+    return benchmark_check(options);
+  }
   const auto known = bench::size_names();
   for (const std::string& size : options.sizes)
     if (std::find(known.begin(), known.end(), size) == known.end())
@@ -82,7 +123,9 @@ Command bench_command() {
             auto options = std::make_shared<Options>();
             app.description("Times kernels beside a copy of the same bytes, and verifies the very outputs that were timed");
             app.footer(
-                "Example: karat bench native eigen --op 'sig*' --dtype f32 --size L1,DRAM\n"
+                "Examples:\n"
+                "  karat bench native eigen --op 'sig*' --dtype f32 --size L1,DRAM\n"
+                "  karat bench plain --suite check --dtype f32                      how long a check takes\n"
                 "A kernel whose timed outputs do not conform has no time, and the exit code is 1.");
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
             options->narrowing.add_to(app);
@@ -90,6 +133,8 @@ Command bench_command() {
             app.add_option("--size", options->sizes, "Only these sizes: L1, L2, DRAM (comma-separated)")->delimiter(',')->type_name("LIST");
             app.add_option("--bench-threads", options->bench_threads, "Thread counts to time with (default: 1 and all)")->delimiter(',')->type_name("LIST");
             app.add_option("--min-time", options->min_time, "Seconds of calls in each benchmark (default 0.1)");
+            app.add_option("--suite", options->suite, "kernels (default), or check: `karat check` at default settings, a whole back end")->check(CLI::IsMember({"kernels", "check"}));
+            app.add_option("--runs", options->runs, "With --suite check: how often (default 3)");
             app.add_option("--record", options->record, "Write records to FILE")->type_name("FILE.jsonl");
             run = [options] { return benchmark(*options); };
           }};

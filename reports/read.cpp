@@ -8,6 +8,8 @@
 #include <iostream>
 #include <map>
 
+#include <fmt/format.h>
+
 #include "reports/fields.hpp"
 #include "reports/record.hpp"
 #include "reports/record_fields.hpp"
@@ -44,6 +46,15 @@ class Merger {
     if (type == "waiver") {  // what is wrong with one: the sentence says it
       const auto message = value.find("message");
       if (message != value.end() && message->is_string()) out_.notes.push_back("Waiver: " + message->get<std::string>());
+      return;
+    }
+    if (type == "check_timing") {  // a fact in one line
+      if (value.contains("plugin") && value["plugin"].is_string() && value.contains("seconds") && value["seconds"].is_array()) {
+        std::string times;
+        for (const auto& s : value["seconds"])
+          if (s.is_number()) times += (times.empty() ? "" : ", ") + fmt::format("{:.1f}", s.get<double>());
+        out_.notes.push_back("A check of " + value["plugin"].get<std::string>() + " took " + (times.empty() ? "no time that was recorded" : times + " s") + ".");
+      }
       return;
     }
     if (type == "timing") return timing(timing_fields(value, place, out_.unknown_fields));
