@@ -115,6 +115,8 @@ TEST_CASE("exact values are printed with as many digits as asked") {
   CHECK_THAT(Run({"eval", "softmax", "[0,0]"}).text, Contains("5.00000"));
   CHECK_THAT(Run({"eval", "sigmoid", "-1e300"}).text, Contains("f32"));
   CHECK_THAT(Run({"explain", "verdicts"}).text, Contains("out_of_bounds"));
+  const std::string laws = Run({"explain", "laws"}).text;
+  CHECK_THAT(laws, Contains("rows_sum_to: every row of results") && Contains("log_softmax, log_softmax_backward, log_softmax_backward_from_output, softmax, softmax_backward"));
   CHECK_THAT(Run({"explain", "tanh", "--at", "0x1p-3", "--dtype", "bf16"}).text, Contains("faithful   accepts 0x1.fcp-4 … 0x1.fep-4"));
 }
 

@@ -155,9 +155,10 @@ int explain(const Options& options) {
   if (options.what == "laws") {
     for (const properties::Law& law : properties::laws()) {
       std::string names;
-      for (const Operator& op : operators())
-        for (const properties::LawUse& use : properties::laws_of(op))
-          if (use.law == &law && names.find(op.name) == std::string::npos) names += (names.empty() ? "" : ", ") + op.name;
+      for (const Operator& op : operators()) {
+        const auto uses = properties::laws_of(op);
+        if (std::any_of(uses.begin(), uses.end(), [&](const properties::LawUse& use) { return use.law == &law; })) names += (names.empty() ? "" : ", ") + op.name;
+      }
       std::printf("%s: %s%s\n    %s\n", law.name.c_str(), law.sentence.c_str(), law.claim ? " (kernels judged faithful or exact)" : "", names.c_str());
     }
     return conforms;
