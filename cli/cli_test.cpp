@@ -214,6 +214,24 @@ TEST_CASE("profiles and waivers decide the exit code, and their mistakes name li
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("the line that a failure prints replays as it stands, for a plugin named by a path with blanks too") {
+  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("karat plugins " + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(std::filesystem::path(KARAT_PLUGIN_DIR) / "broken" / "relu_loses_nan.so", folder / "mine.so", std::filesystem::copy_options::overwrite_existing);
+  for (const std::string& name : {(folder / "mine.so").string(), std::string("broken/relu_loses_nan")}) {
+    const std::string text = Run({"check", name}).text;
+    const std::string begin = "replay: karat replay '";
+    const std::size_t from = text.find(begin);
+    REQUIRE(from != std::string::npos);
+    const std::string line = text.substr(from + begin.size(), text.find('\'', from + begin.size()) - from - begin.size());
+    INFO(line);
+    const Run again({"replay", line});
+    CHECK(again.code == 1);
+    CHECK_THAT(again.text, Contains("FAIL"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a failure that is too large for a line becomes a case folder that replays") {
   const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("karat cases " + std::to_string(getpid()));  // with blanks
   const Run r({"check", "broken/depends_on_position", "--failures", folder.string()});

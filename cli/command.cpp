@@ -135,9 +135,9 @@ std::optional<properties::Level> LevelFlags::get() const {
 std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments) {
   std::vector<PluginArgument> plugins;
   if (arguments.empty())
-    for (const auto& file : host::bundled_plugins()) plugins.push_back({file.stem().string(), file, {}});
+    for (const auto& file : host::bundled_plugins()) plugins.push_back({file.stem().string(), file, {}, file.stem().string()});
   for (const std::string& argument : arguments) {
-    PluginArgument p{argument, argument, {}};
+    PluginArgument p{argument, argument, {}, argument};
     try {
       p.file = host::find_plugin(argument);
       if (argument.find('/') != std::string::npos) p.name = p.file.stem().string();

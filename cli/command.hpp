@@ -55,9 +55,10 @@ struct LevelFlags {
 // PLUGIN arguments → files; none: the bundled ones.  A name that cannot be resolved is kept
 // with its error, so that the others are still judged.
 struct PluginArgument {
-  std::string name;
+  std::string name;   // as it is shown: of a path, the file's
   std::filesystem::path file;
   std::string error;
+  std::string typed;  // as a replay line must name it
 };
 std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments);
 

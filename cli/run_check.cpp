@@ -10,6 +10,7 @@
 
 #include "cli/temporary.hpp"
 #include "properties/record.hpp"
+#include "properties/replay.hpp"
 
 namespace karat::cli {
 namespace {
@@ -80,6 +81,10 @@ CheckResult run_check(const CheckRun& run) {
           progress.show(text);
         };
         KernelVerdict v = properties::check(worker, argument.name, rows[i], options);
+        for (properties::Failure& f : v.failures) {  // lines that replay from here, whatever name is shown
+          f.replay = properties::with_plugin(f.replay, argument.typed);
+          if (!f.simplest.empty()) f.simplest = properties::with_plugin(f.simplest, argument.typed);
+        }
         waivers.apply(v, now);
         tally(result, v);
         result.waived += v.waived() ? 1 : 0;

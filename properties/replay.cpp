@@ -355,7 +355,7 @@ void set_layout(Layout& layout, const std::string& name, std::string_view text) 
 std::string to_text(const Replay& replay) {
   const Question& q = replay.c.question;
   const Layout& layout = replay.c.layout;
-  std::string text = replay.plugin + " " + q.op->name + " " + std::string(q.format->name);
+  std::string text = escaped(replay.plugin) + " " + q.op->name + " " + std::string(q.format->name);
   if (!replay.kernel.empty()) text += " kernel=" + replay.kernel;
   if (!replay.generated.empty()) {
     if (replay.generated.starts_with("folder:")) return text + " case=" + escaped(replay.generated) + layout_text(replay.c.layout) + law_text(replay.c) + level_text(replay.level);
@@ -374,12 +374,14 @@ std::string to_text(const Replay& replay) {
   return text + layout_text(layout) + law_text(replay.c) + level_text(replay.level);
 }
 
+std::string with_plugin(const std::string& line, const std::string& plugin) { return escaped(plugin) + line.substr(std::min(line.find(' '), line.size())); }
+
 Replay parse_replay(std::string_view text) {
   const std::vector<std::string_view> words = words_of(text);
   if (words.size() < 3)
     throw ReplayError("expected PLUGIN OPERATOR DTYPE name=value …, such as 'libm tanh f32 x=0x1p-3'");
   Replay replay;
-  replay.plugin = words[0];
+  replay.plugin = unescaped(words[0]);
   const Operator* op = find_operator(words[1]);
   if (!op) throw ReplayError(unknown("operator", words[1], operator_names()));
   const Format* f = find_format(words[2]);

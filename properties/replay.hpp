@@ -42,6 +42,8 @@ struct ReplayError : std::runtime_error {
 
 std::string to_text(const Replay& replay);
 Replay parse_replay(std::string_view text);  // throws ReplayError
+// The same line with its plugin named otherwise: as a path, for example.
+std::string with_plugin(const std::string& line, const std::string& plugin);
 
 // The part shared with `karat eval` and `karat explain`: "x=0x1p+0 alpha=0x1p-2".
 // Tensors of a question without plugin and layout.  Throws ReplayError.
