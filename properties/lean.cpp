@@ -86,8 +86,8 @@ void add_mean(std::vector<double>& means, const std::vector<double>& t, std::siz
 
 std::string Lean::text() const {
   char line[200];
-  std::snprintf(line, sizeof line, "errors lean to one side: S = %.1f over %zu rows, on average %.0f %% of what is allowed, %s from 0; no element shows it", s, rows,
-                100 * std::abs(mean), mean > 0 ? "away" : "towards");
+  std::snprintf(line, sizeof line, "errors lean to one side: S = %.1f over %zu rows, on average %.0f %% of what is allowed, %s from 0%s", s, rows, 100 * std::abs(mean),
+                mean > 0 ? "away" : "towards", std::abs(mean) <= 1 ? "; no element need show it" : "");
   std::string text = line;
   if (mean <= 0) text.replace(text.find("towards from 0"), 14, "towards 0");
   return text;
