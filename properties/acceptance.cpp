@@ -274,7 +274,7 @@ std::vector<Judgement> judge_elements(const Unit& unit, std::span<const Bits> go
     } else {
       result[i] = judge_special(f, got[i], by_row[i]);
       // 0/0 by the formula alone: roundings decide what a kernel makes of it.
-      if (!result[i].ok && by_budget(level) && !unit.question.op->specials && budgeted().singular(i)) {
+      if (!result[i].ok && std::isnan(by_row[i][0].value) && by_budget(level) && !unit.question.op->specials && budgeted().singular(i)) {
         result[i].ok = true;
         result[i].policy = "singular";
       }
@@ -311,33 +311,45 @@ std::optional<Unit> flushed(const Unit& unit) {
   return any && !invalid(other.question) ? std::optional(other) : std::nullopt;
 }
 
-// The same question with each NaN in dy replaced by a number of its own, `scale` times 0, 1, 2 …; nullopt if there is none.
-std::optional<Unit> without_nan_gradients(const Unit& unit, double scale) {
+// The same question with some numbers of dy replaced by others; nullopt if there is none.
+template <class Replaced>
+std::optional<Unit> with_gradients(const Unit& unit, Replaced replaced) {
   const Operator* forward = unit.question.op->independence == Independence::whole ? forward_of(*unit.question.op) : nullptr;
   if (!forward) return std::nullopt;
   Unit other = unit;
-  const Format& f = *unit.question.format;
-  double next = 0;
+  bool any = false;
   for (std::size_t t = 0; t < forward->outputs.size(); ++t)
     for (Bits& b : other.question.inputs[t].values)
-      if (is_nan(f, b)) b = round_nearest(f, truncated(scale * ++next));
-  return next > 0 ? std::optional(other) : std::nullopt;
+      if (const std::optional<double> v = replaced(b)) {
+        b = *exact_bits(*unit.question.format, *v);
+        any = true;
+      }
+  return any ? std::optional(other) : std::nullopt;
 }
 
 // A gradient that does not move with the NaNs of dy may pass them on or not: a mask multiplied, or a mask applied.
+// Nor does it matter whether 0 · NaN is taken at its word where dy is 0.
 void accept_masked_gradients(std::vector<Judgement>& result, const Unit& unit, std::span<const Bits> got, const Level& level) {
   if (std::all_of(result.begin(), result.end(), [](const Judgement& j) { return j.ok || j.error; })) return;
-  const auto zeros = without_nan_gradients(unit, 0), numbers = without_nan_gradients(unit, 1);
-  if (!zeros) return;
+  const Format& f = *unit.question.format;
+  double next = 0;
+  const auto as_zeros = with_gradients(unit, [&](Bits b) { return is_nan(f, b) ? std::optional(0.0) : std::nullopt; });
+  const auto as_numbers = with_gradients(unit, [&](Bits b) { return is_nan(f, b) ? std::optional(next = next < 100 ? next + 1 : 1) : std::nullopt; });
+  const auto zeros_as_ones = with_gradients(unit, [&](Bits b) { return is_zero(f, b) ? std::optional(1.0) : std::nullopt; });
   const PrecisionScope scope(256);
-  const std::vector<Real> with_zeros = witness(zeros->question), with_numbers = witness(numbers->question);
+  const std::vector<Real> none;
+  const std::vector<Real> with_zeros = as_zeros ? witness(as_zeros->question) : none, with_numbers = as_numbers ? witness(as_numbers->question) : none,
+                          with_ones = zeros_as_ones ? witness(zeros_as_ones->question) : none;
   std::vector<Judgement> beside;
   for (std::size_t i = 0; i < result.size(); ++i) {
-    if (result[i].ok || result[i].error || !(with_zeros[i] == with_numbers[i])) continue;
-    if (is_nan(*unit.question.format, got[i])) {
+    if (result[i].ok || result[i].error) continue;
+    const bool masked = as_zeros && with_zeros[i] == with_numbers[i];
+    if (is_nan(f, got[i])) {
+      if (!masked && !(zeros_as_ones && !isfinite(with_ones[i]))) continue;
       result[i] = {.ok = true, .rounded = true};
     } else {
-      if (beside.empty()) beside = judge_elements(*zeros, got, level);
+      if (!masked) continue;
+      if (beside.empty()) beside = judge_elements(*as_zeros, got, level);
       if (!beside[i].ok) continue;
       result[i] = beside[i];
     }

@@ -352,7 +352,7 @@ Question filled(const Operator& op, const Format& f, const Example& example, Fil
         b = rounded(f, small[random() % std::size(small)]);
         if (!row.takes(to_double(f, b))) b = rounded(f, row.typical.high >= 1 && random() % 2 == 0 ? 1 : 0.5);
       }
-      if (fill == Fill::zeros && (t > 0 || op.inputs.size() == 1)) b = 0;
+      if (fill == Fill::zeros && (t > 0 || op.inputs.size() == 1 || i % 2 == 0)) b = 0;
       if (fill == Fill::special && random() % 8 == 0) b = pool[random() % pool.size()];
       if (!row.takes(to_double(f, b))) b = usual_value(f, row, random);
     }

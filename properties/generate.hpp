@@ -31,7 +31,7 @@ struct Plan {
 };
 // How the inputs of an example are drawn: usual values; the row's directed ones among them; all
 // within a few units of each other; NaN, infinities, zeros and extremes among them; small integers and
-// powers of two, on which sums and products are exact in whatever order; zeros in all tensors but the first;
+// powers of two, on which sums and products are exact in whatever order; zeros in all tensors, in the first at every other place;
 // a NaN as the last element of one tensor, where vectors have their remainders.  What an example gives it keeps,
 // but for `close`, which moves it a little where that is allowed.
 enum class Fill { usual, directed, close, special, small, zeros, nan_at_end };

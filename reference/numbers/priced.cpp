@@ -20,13 +20,14 @@ Priced constant_of(double value) {
   c.derived = true;
   return c;
 }
+bool too_large(const PriceTape& tape, double value);
 Priced scaled(const Priced& x, double c) {
   Priced y = x;
   y.value *= c;
   y.factor *= c;
   if (c != -1) {  // what has overflowed is lost, whatever scales it back
     const bool made = x.node >= 0 || x.factor != 1;
-    y.beyond = x.beyond || (x.tape->overflows(x.value) ? made : x.tape->overflows(y.value));
+    y.beyond = x.beyond || (too_large(*x.tape, x.value) ? made : too_large(*x.tape, y.value));
   }
   return y;
 }
@@ -38,6 +39,9 @@ double sum_roundings(std::size_t n, const Care& care) {
   if (n <= 128 || care.sequential_sums) return terms - 1;
   return 127 + std::ceil(std::log2(terms / 128));
 }
+
+// NaN comes of 0/0 and the like, not of a number that grew too large.
+bool too_large(const PriceTape& tape, double value) { return !std::isnan(value) && tape.overflows(value); }
 
 }  // namespace
 
@@ -62,7 +66,7 @@ void PriceTape::connect(Node& node, const Operand& operand, bool& beyond) {
   const Priced& x = operand.number;
   // An input may be infinite; what was made of it and does not fit has overflowed.
   const bool made = x.node >= 0 || x.factor != 1;
-  beyond = beyond || x.beyond || (made && overflows(x.value));
+  beyond = beyond || x.beyond || (made && too_large(*this, x.value));
   if (x.node < 0) return;
   edges_.push_back({x.node, operand.partial * static_cast<long double>(x.factor)});
   ++node.edges;
