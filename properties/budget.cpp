@@ -88,7 +88,7 @@ Budget Budgets::at(std::size_t element) {
     exact = exact && (t.moved || t.tape.exact(y));
     b.bound = std::max(b.bound, bound);
     const double off = std::abs(y.value - center(element));
-    if (std::isfinite(off) && y.node >= 0) b.bound = std::max(b.bound, static_cast<long double>(off));
+    if (std::isfinite(off) && y.node >= 0) b.bound = std::max(b.bound, static_cast<long double>(off) - t.tape.last_rounding(y));
   }
   b.out_of_range = beyond;
   b.undefined = !judged && !beyond;

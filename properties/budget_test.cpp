@@ -160,6 +160,21 @@ Tensor<Bits> f32s(Shape shape, const std::vector<float>& values) {
 
 }  // namespace
 
+TEST_CASE("where a result moves in proportion to its roundings its budget is the sum of their costs, the last one left to the reader") {
+  const Format& f = format(Dtype::f32);
+  const double u = 0x1p-24;
+  const auto bound = [&](const char* name, std::vector<Tensor<Bits>> inputs, std::optional<Dtype> compute = {}) {
+    const Operator& op = *find_operator(name);
+    const Question q{&op, &f, std::move(inputs), standard_attributes(op)};
+    return static_cast<double>(Budgets(q, {}, compute).at(0).bound);
+  };
+  const float deep = -0x1.5bdc16p+6F;
+  const double tail = std::exp(static_cast<double>(deep));
+  CHECK(bound("softplus", {f32s({1}, {deep})}) == Approx(3 * u * tail).epsilon(1e-3));  // exp inside 2, log1p last 1
+  CHECK(bound("sigmoid", {f32s({1}, {deep})}) == Approx(3 * u * tail).epsilon(1e-3));   // exp inside 2, + next to 1 one, × and ÷ last
+  CHECK(bound("relu", {f32s({1}, {3})}) == 0);
+}
+
 TEST_CASE("forms that are not accepted miss the budget by far, and the accepted forms beside them keep it") {
   const float x = 8;
   {  // σ' as y − y²

@@ -20,14 +20,13 @@ Priced constant_of(double value) {
   c.derived = true;
   return c;
 }
-bool too_large(const PriceTape& tape, double value);
 Priced scaled(const Priced& x, double c) {
   Priced y = x;
   y.value *= c;
   y.factor *= c;
   if (c != -1) {  // what has overflowed is lost, whatever scales it back
     const bool made = x.node >= 0 || x.factor != 1;
-    y.beyond = x.beyond || (too_large(*x.tape, x.value) ? made : too_large(*x.tape, y.value));
+    y.beyond = x.beyond || (x.tape->overflows(x.value) ? made : x.tape->overflows(y.value));
   }
   return y;
 }
@@ -39,9 +38,6 @@ double sum_roundings(std::size_t n, const Care& care) {
   if (n <= 128 || care.sequential_sums) return terms - 1;
   return 127 + std::ceil(std::log2(terms / 128));
 }
-
-// NaN comes of 0/0 and the like, not of a number that grew too large.
-bool too_large(const PriceTape& tape, double value) { return !std::isnan(value) && tape.overflows(value); }
 
 }  // namespace
 
@@ -66,7 +62,7 @@ void PriceTape::connect(Node& node, const Operand& operand, bool& beyond) {
   const Priced& x = operand.number;
   // An input may be infinite; what was made of it and does not fit has overflowed.
   const bool made = x.node >= 0 || x.factor != 1;
-  beyond = beyond || x.beyond || (made && too_large(*this, x.value));
+  beyond = beyond || x.beyond || (made && overflows(x.value));
   if (x.node < 0) return;
   edges_.push_back({x.node, operand.partial * static_cast<long double>(x.factor)});
   ++node.edges;
@@ -152,7 +148,7 @@ Priced PriceTape::push_sum(const std::vector<Priced>& terms) {
   }
   node.value = static_cast<double>(total);
   // In some order a partial sum overflows, though the sum does not.
-  beyond = beyond || (!overflows(node.value) && absolute > static_cast<long double>(largest_));
+  beyond = beyond || (std::isfinite(node.value) && !overflows(node.value) && absolute > static_cast<long double>(largest_));
   const auto roundings = static_cast<long double>(sum_roundings(kept.size(), care_));
   const bool small = absolute <= static_cast<long double>(smallest_);  // exact among subnormals
   node.inside = small ? 0 : roundings * unit_ * absolute;
@@ -197,6 +193,12 @@ long double PriceTape::budget(const Priced& y) {
     if (cost != 0) total += std::abs(adjoint) * cost;
   });
   return total;
+}
+
+long double PriceTape::last_rounding(const Priced& y) const {
+  if (y.node < 0 || !stored_) return 0;
+  const Node& node = nodes_[static_cast<std::size_t>(y.node)];
+  return std::abs(static_cast<long double>(y.factor)) * (node.inside - node.last);
 }
 
 bool PriceTape::exact(const Priced& y) {

@@ -74,11 +74,14 @@ class PriceTape {
 
   Priced input(double value);
 
-  // Does not fit the format of the arithmetic.
-  bool overflows(double value) const { return !(value >= -largest_ && value <= largest_); }
+  // Too large for the format of the arithmetic.  NaN is not: it comes of 0/0 and the like.
+  bool overflows(double value) const { return value < -largest_ || value > largest_; }
 
   // Σ_k cost_k |∂y/∂v_k| over the roundings behind y.
   long double budget(const Priced& y);
+
+  // What of that y's own node would cost more if others followed: the rounding that is the reader's.
+  long double last_rounding(const Priced& y) const;
 
   // Nothing behind y rounds, in whatever order its sums are taken: every product is a number of the
   // format, and the terms of every sum are multiples of a quantum that all partial sums are too.

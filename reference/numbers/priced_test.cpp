@@ -30,6 +30,19 @@ TEST_CASE("the last rounding is free where results are stored as they are comput
   }
 }
 
+TEST_CASE("what the reader rounds is what the last node costs less than others") {
+  for (const bool stored : {true, false}) {
+    PriceTape tape(f32(), stored);
+    const Priced x = tape.input(3);
+    const auto left = [&](const Priced& y) { return static_cast<double>(tape.last_rounding(y) / u); };
+    const double once = stored ? 1 : 0;
+    CHECK(left(x * x) == Approx(once * 9));
+    CHECK(left(exp(x)) == Approx(once * std::exp(3)));
+    CHECK(left(-4 * (x * x)) == Approx(once * 36));
+    CHECK(left(x) == 0);
+  }
+}
+
 TEST_CASE("inner roundings are carried by the derivative of what follows") {
   PriceTape tape(f32(), true);
   const Priced x = tape.input(3), y = tape.input(5);
