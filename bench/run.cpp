@@ -146,7 +146,12 @@ class Run {
     else if (!row.claim.empty() && !claim)
       hopeless = "unknown claim '" + row.claim + "': expected exact, faithful or max-ulp N";
     properties::Level level = options_.level.value_or(properties::default_level);
-    if (claim) level = properties::stricter(*claim, level);
+    if (op && f) {
+      if (const auto own = properties::level_for(level, *op, *f))
+        level = claim ? properties::both(*own, *claim) : *own;
+      else if (hopeless.empty())
+        hopeless = "not judged: " + properties::to_text(level) + " has no rule for " + row.op + " in " + std::string(f->name);
+    }
     properties::Judge judge(level);
     for (const std::string& size : sizes_)
       for (const int threads : threads_) {

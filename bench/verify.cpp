@@ -138,7 +138,7 @@ std::string Verifier::describe(const Question& question, std::size_t i, Bits got
                      to_text(*question.format, got) + " where the exact value is " +
                      properties::exact_text(question, i).hex;
   if (judgement.kind == properties::Kind::inaccurate && !std::isnan(judgement.ulps))
-    text += ": " + properties::ulps_text(judgement.ulps) + " ulp, held to " + properties::to_text(level_);
+    text += ": " + properties::ulps_text(judgement.ulps) + " ulp, held to " + properties::to_text(judgement.by_other ? *level_.also : level_);
   return text + "; " + place;
 }
 

@@ -21,7 +21,8 @@ struct Options {
   std::vector<std::string> plugins;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, report, failures, waivers;
+  std::string record, report, failures;
+  std::optional<std::string> waivers;
   bool quiet = false;
 };
 
@@ -35,8 +36,8 @@ int check(const Options& options, const std::vector<std::string>& command) {
   run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
   run.failures = options.failures.empty() && !options.record.empty() ? options.record + ".cases" : options.failures;
   run.command = command;
-  if (!options.waivers.empty()) try {
-      run.waivers = properties::Waivers::read(options.waivers);
+  if (options.waivers) try {
+      run.waivers = properties::Waivers::read(*options.waivers);
     } catch (const properties::ProfileError& e) {
       throw UsageError(e.what());
     }
@@ -50,10 +51,12 @@ int check(const Options& options, const std::vector<std::string>& command) {
     std::printf("report: %s\n", (std::filesystem::path(options.report) / "index.html").c_str());
   }
   if (result.waived > 0) std::printf("%d of %d kernels that fail are waived\n", result.waived, result.failed);
+  if (result.incomplete > 0) std::printf("%d of these could not be judged to the end, and may fail elsewhere (see their notes)\n", result.incomplete);
   for (const auto& problem : result.problems) std::fprintf(stderr, "karat: %s waiver: %s\n", problem.status.c_str(), problem.message.c_str());
   if (result.interrupted) std::fprintf(stderr, "karat: interrupted; what was judged until then is recorded\n");
   if (result.ran == 0 && result.code == nothing_ran)
-    std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
+    std::fprintf(stderr, result.skipped > 0 ? "karat: nothing ran: the kernels that match were skipped, each for its reason\n"
+                                            : "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
   return result.code;
 }
 

@@ -105,7 +105,7 @@ double Narrowing::seconds() const { return time.empty() ? 0 : *parse_time(time);
 
 void LevelFlags::add_to(CLI::App& app) {
   auto* by_name = app.add_option("--level", level, "How close a result must be: exact, faithful, stable (the default: the derived error budget), permissive");
-  app.add_option("--max-ulp", max_ulp, "Accept an error of up to N ulp instead; a kernel's own claim holds if it is stricter")
+  app.add_option("--max-ulp", max_ulp, "Accept an error of up to N ulp instead; a kernel's own claim holds as well")
       ->type_name("N")
       ->excludes(by_name);
   app.add_option("--profile", profile, "Judge by a published rule instead: opencl-full, opencl-embedded, tosa-1.0, webnn, torch-assert-close, or a file of your own")
@@ -115,21 +115,21 @@ void LevelFlags::add_to(CLI::App& app) {
 }
 
 std::optional<properties::Level> LevelFlags::get() const {
-  if (!profile.empty()) {
+  if (profile) {
     try {
-      return properties::level_of_profile(profile);
+      return properties::level_of_profile(*profile);
     } catch (const properties::ProfileError& e) {
       throw UsageError(e.what());
     }
   }
-  if (!level.empty()) {
-    const auto parsed = properties::parse_level(level);
-    if (!parsed) throw UsageError(properties::unknown("level", level, {"exact", "faithful", "stable", "permissive", "max-ulp=4"}));
+  if (level) {
+    const auto parsed = properties::parse_level(*level);
+    if (!parsed) throw UsageError(properties::unknown("level", *level, {"exact", "faithful", "stable", "permissive", "max-ulp=4"}));
     return parsed;
   }
-  if (max_ulp == -1) return std::nullopt;
-  if (!(max_ulp >= 0 && max_ulp <= 1e18)) throw UsageError("--max-ulp: expected a number from 0 up");
-  return properties::Level{properties::Level::Rule::max_ulp, max_ulp};
+  if (!max_ulp) return std::nullopt;
+  if (!(*max_ulp >= 0 && *max_ulp <= 1e18)) throw UsageError("--max-ulp: expected a number from 0 up");
+  return properties::Level{properties::Level::Rule::max_ulp, *max_ulp};
 }
 
 std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments) {

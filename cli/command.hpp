@@ -46,8 +46,8 @@ struct Narrowing {
 };
 
 struct LevelFlags {
-  std::string level, profile;
-  double max_ulp = -1;
+  std::optional<std::string> level, profile;
+  std::optional<double> max_ulp;
   void add_to(CLI::App& app);
   std::optional<properties::Level> get() const;  // throws UsageError
 };

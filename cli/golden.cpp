@@ -102,11 +102,17 @@ int judge(const JudgeOptions& options) {
   if (!options.onnx.empty()) return judge_onnx(options.onnx);
   if (options.folders.empty()) throw UsageError("judge: expected case folders, or --onnx DIR");
   const properties::Level level = options.level.get().value_or(properties::default_level);
-  int passed = 0, wrong = 0, errors = 0;
+  int passed = 0, wrong = 0, errors = 0, skipped = 0;
   for (const std::string& folder : options.folders) {
     try {
       const properties::CaseFolder c = properties::read_case(folder);
-      const auto verdict = properties::judge_folder(folder, c, level);
+      const auto own = properties::level_for(level, *c.question.op, *c.question.format);
+      if (!own) {
+        std::printf("SKIP  %-36s %s has no rule for %s in %s\n", c.name.c_str(), properties::to_text(level).c_str(), c.question.op->name.c_str(), std::string(c.question.format->name).c_str());
+        ++skipped;
+        continue;
+      }
+      const auto verdict = properties::judge_folder(folder, c, *own);
       std::size_t failures = 0, worst = 0;
       double most = 0;
       bool undecidable = false;
@@ -143,7 +149,7 @@ int judge(const JudgeOptions& options) {
       ++errors;
     }
   }
-  std::printf("%d passed, %d failed, %d errors\n", passed, wrong, errors);
+  std::printf("%d passed, %d failed, %d skipped, %d errors\n", passed, wrong, skipped, errors);
   return exit_code(wrong > 0, errors > 0, passed > 0);
 }
 

@@ -88,6 +88,7 @@ CheckResult run_check(const CheckRun& run) {
         waivers.apply(v, now);
         tally(result, v);
         result.waived += v.waived() ? 1 : 0;
+        result.incomplete += v.waived() && !v.incomplete.empty() ? 1 : 0;
         recorder.verdict(v);
         result.verdicts.push_back(std::move(v));
       }
@@ -102,7 +103,7 @@ CheckResult run_check(const CheckRun& run) {
   result.interrupted = interrupted();
   if (!result.interrupted) result.problems = waivers.problems(now);
   for (const auto& problem : result.problems) recorder.waiver(problem.status, problem.message);
-  result.code = exit_code(result.failed > result.waived || !result.problems.empty(), result.errors > 0 || result.interrupted, result.ran > 0);
+  result.code = exit_code(result.failed > result.waived || !result.problems.empty(), result.errors > 0 || result.incomplete > 0 || result.interrupted, result.ran > 0);
   if (!result.interrupted) recorder.end(result.passed, result.failed, result.skipped, result.errors, since(begin), result.code);
   return result;
 }

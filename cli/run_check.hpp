@@ -26,7 +26,8 @@ struct CheckRun {
 struct CheckResult {
   int code = nothing_ran;
   int ran = 0, passed = 0, failed = 0, skipped = 0, errors = 0;
-  int waived = 0;  // of those that failed
+  int waived = 0;      // of those that failed
+  int incomplete = 0;  // of those that are waived: not judged to the end
   std::vector<properties::Waivers::Problem> problems;  // of waivers: failures too
   bool interrupted = false;
   std::vector<properties::KernelVerdict> verdicts;

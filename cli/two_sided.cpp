@@ -45,7 +45,7 @@ PluginSide try_all(const std::string& plugin, std::uint64_t seeds, const Rule& r
       options.stop = interrupted;
       options.first_failure_only = true;
       const KernelVerdict v = properties::check(worker, plugin, row, options);
-      if (v.result == KernelVerdict::Result::skip) {
+      if (v.result == KernelVerdict::Result::skip && !properties::level_for(rule.level, *find_operator(row.op), format(static_cast<Dtype>(row.dtype)))) {
         ++side.no_rule;
         break;
       }
@@ -53,7 +53,8 @@ PluginSide try_all(const std::string& plugin, std::uint64_t seeds, const Rule& r
       const bool failed_it = v.result == KernelVerdict::Result::fail;
       side.refused += failed_it ? 1 : 0;
       if (failed_it) ++side.kinds[std::string(properties::to_text(v.failures[0].kind))];
-      if (failed_it != must_fail)
+      // What could not be judged is neither caught nor right.
+      if (v.result != (must_fail ? KernelVerdict::Result::fail : KernelVerdict::Result::pass))
         side.wrong.push_back(row.op + " " + row.kernel + " seed " + std::to_string(seed) + (v.failures.empty() ? "" : ": " + v.failures[0].message + "; replay: karat replay '" + v.failures[0].replay + "'") +
                              (v.reason.empty() ? "" : ": " + v.reason));
     }
@@ -129,7 +130,7 @@ int two_sided(const TwoSided& options) {
   progress.clear();
 
   std::string text = "Sources `" + properties::quality::source_hash() + "`, " + std::to_string(options.seeds) + " seeds of right and wrong float kernels, " +
-                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin, 10 of `plain` in f32 and 1 in its other dtypes (other rules than `stable`: " +
+                     std::to_string(options.plugin_seeds) + " seeds of the mutant plugin, " + std::to_string(std::min<std::uint64_t>(10, options.plugin_seeds)) + " of `plain` in f32 and 1 in its other dtypes (other rules than `stable`: " +
                      std::to_string(properties::quality::seeds_of_other_rules) + " seeds of float kernels, 1 of plugins, f32), ";
   const double minutes = std::chrono::duration<double>(Clock::now() - start).count() / 60;
   char number[40];

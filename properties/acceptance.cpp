@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string_view>
 
 #include "properties/laws/law.hpp"
 #include "reference/numbers/precision.hpp"
@@ -163,7 +164,11 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
       accepted = within_ulps(f, level.ulps, got, exact);
       break;
     case Level::Rule::published:
-      accepted = limit ? within_limit(f, *limit, got, exact) : std::nullopt;
+      if (!limit) {  // nobody looked up the rule of this operator
+        j.error = true;
+        return j;
+      }
+      accepted = within_limit(f, *limit, got, exact);
       if (accepted && !*accepted && level.profile->accepts("subnormal_result")) {
         accepted = among_subnormals(f, got, exact);
         if (accepted && *accepted) j.policy = "subnormal_result";
@@ -223,9 +228,8 @@ std::optional<Judgement> judge(const Level& level, const Format& f, Bits got, co
     if (wrong_sign && level.rule == Level::Rule::exact) {
       j.ok = false;
       j.kind = Kind::special_value;
-    } else if (wrong_sign) {
-      j.policy = "sign_of_zero";
     }
+    j.other_zero = wrong_sign;
   }
   return j;
 }
@@ -296,6 +300,22 @@ std::vector<Judgement> judge_elements(const Unit& unit, std::span<const Bits> go
   return result;
 }
 
+// Takes back what is accepted under a policy that the profile refuses.
+void refuse_by_policy(std::vector<Judgement>& result, std::span<const Bits> got, const Format& f, const Profile& profile) {
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    Judgement& j = result[i];
+    const bool zero = j.other_zero && profile.refuses("sign_of_zero"), nan = is_nan(f, got[i]) && profile.refuses("nan_equal");
+    const bool other = j.policy && profile.refuses(j.policy);
+    if (!j.ok || !(zero || nan || other)) continue;
+    // A number that is off is inaccurate, whoever would have borne it.
+    const bool off = other && !zero && std::string_view(j.policy) == "subnormal_result";
+    j.ok = false;
+    j.kind = off ? Kind::inaccurate : Kind::special_value;
+    j.policy = nullptr;
+    j.other_zero = false;
+  }
+}
+
 // The same question with subnormal inputs as zeros of their sign; nullopt if there are none.
 std::optional<Unit> flushed(const Unit& unit) {
   Unit other = unit;
@@ -349,7 +369,10 @@ void accept_masked_gradients(std::vector<Judgement>& result, const Unit& unit, s
       result[i] = {.ok = true, .rounded = true};
     } else {
       if (!masked) continue;
-      if (beside.empty()) beside = judge_elements(*as_zeros, got, level);
+      if (beside.empty()) {
+        beside = judge_elements(*as_zeros, got, level);
+        if (level.profile) refuse_by_policy(beside, got, f, *level.profile);
+      }
       if (!beside[i].ok) continue;
       result[i] = beside[i];
     }
@@ -359,23 +382,45 @@ void accept_masked_gradients(std::vector<Judgement>& result, const Unit& unit, s
 
 }  // namespace
 
-std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
+namespace {
+
+std::vector<Judgement> judge_by_one(const Unit& unit, std::span<const Bits> got, const Level& level) {
   std::vector<Judgement> result = judge_elements(unit, got, level);
   accept_masked_gradients(result, unit, got, level);
   if (!level.profile) return result;
   const Format& f = *unit.question.format;
+  refuse_by_policy(result, got, f, *level.profile);
   const auto other = level.profile->accepts("flush_subnormal_inputs") ? flushed(unit) : std::nullopt;
-  const std::vector<Judgement> beside = other ? judge_elements(*other, got, level) : std::vector<Judgement>();
+  if (!other || std::all_of(result.begin(), result.end(), [](const Judgement& j) { return j.ok || j.error; })) return result;
+  std::vector<Judgement> beside = judge_elements(*other, got, level);
+  refuse_by_policy(beside, got, f, *level.profile);
+  for (std::size_t i = 0; i < result.size(); ++i)
+    if (!result[i].ok && !result[i].error && beside[i].ok) {
+      result[i] = beside[i];
+      result[i].policy = "flush_subnormal_inputs";
+    }
+  return result;
+}
+
+}  // namespace
+
+std::vector<Judgement> judge_unit(const Unit& unit, std::span<const Bits> got, const Level& level) {
+  std::vector<Judgement> result = judge_by_one(unit, got, level);
+  if (!level.also) return result;
+  // What is correctly rounded conforms to every level, and only a profile asks for something else.
+  const auto settled = [&](const Judgement& j) { return j.error || !j.ok || (j.rounded && !j.policy && !j.other_zero && !level.also->profile && level.also->rule != Level::Rule::max_ulp); };
+  if (std::all_of(result.begin(), result.end(), settled)) return result;
+  const std::vector<Judgement> other = judge_by_one(unit, got, *level.also);
   for (std::size_t i = 0; i < result.size(); ++i) {
     Judgement& j = result[i];
-    if (j.ok && ((j.policy && level.profile->refuses(j.policy)) || (is_nan(f, got[i]) && level.profile->refuses("nan_equal")))) {
-      j.ok = false;
-      j.kind = Kind::special_value;
-      j.policy = nullptr;
-    }
-    if (!j.ok && !j.error && !beside.empty() && beside[i].ok) {
-      j = beside[i];
-      j.policy = "flush_subnormal_inputs";
+    if (!j.ok || j.error) continue;
+    if (!other[i].ok || other[i].error) {
+      j = other[i];
+      j.by_other = true;
+    } else {
+      j.undecided = j.undecided || other[i].undecided;
+      j.other_zero = j.other_zero || other[i].other_zero;
+      if (!j.policy) j.policy = other[i].policy;
     }
   }
   return result;

@@ -25,6 +25,8 @@ struct Judgement {
   double ulps = 0;               // |got − y| / ulp(y); NaN where a class differs
   double budget = 0;             // in ulps, where a budget was asked
   const char* policy = nullptr;  // accepted under this policy only
+  bool other_zero = false;       // and under sign_of_zero
+  bool by_other = false;         // not ok by Level::also, which must hold as well
 };
 
 // The budget, or with `quick` a lower bound of it that may already be enough.

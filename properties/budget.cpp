@@ -85,10 +85,12 @@ Budget Budgets::at(std::size_t element) {
     const long double bound = t.tape.budget(y);
     if (std::isnan(bound) || std::isnan(y.value)) continue;
     judged = judged || !t.moved;
-    exact = exact && (t.moved || t.tape.exact(y));
     b.bound = std::max(b.bound, bound);
     const double off = std::abs(y.value - center(element));
-    if (std::isfinite(off) && y.node >= 0) b.bound = std::max(b.bound, static_cast<long double>(off) - t.tape.last_rounding(y));
+    const bool differs = std::isfinite(off) && off != 0;
+    exact = exact && (t.moved || (t.tape.exact(y) && !differs));
+    b.moved_data = b.moved_data && !differs;  // a constant that is not the exact value: it underflowed on the way
+    if (differs) b.bound = std::max(b.bound, static_cast<long double>(off) - t.tape.last_rounding(y));
   }
   b.out_of_range = beyond;
   b.undefined = !judged && !beyond;

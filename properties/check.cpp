@@ -83,9 +83,11 @@ class Check {
     for (int i = options_.random_cases; complete && Clock::now() < deadline; ++i)
       if (!next(i % 2 == 1 && closest_ > 0 ? near_case(nearest_, options_.seed, i) : random_case(op, f, kernel_, options_.seed, i))) break;
     if (complete) laws(op, f);
-    if (complete && !finished_ && judged_ > 0 && !options_.stop())
+    if (options_.stop()) verdict_.reason = "interrupted";
+    if (complete && !finished_ && judged_ > 0 && verdict_.reason.empty())
       if (const auto lean = lean_of(worker_, kernel_, op, f, verdict_.level, options_.seed); lean && lean->alarming()) verdict_.warnings.push_back(lean->text());
-    verdict_.exhaustive = the_plan.exhaustive && complete && judged_ > 0 && !declined_values_;
+    if (finished_) stopped_ = "stopped after " + std::to_string(done) + " of " + std::to_string(all) + " cases, as more calls like these would be costly or show nothing new";
+    verdict_.exhaustive = the_plan.exhaustive && complete && verdict_.reason.empty() && judged_ > 0 && !declined_values_;
     for (auto& [kind, seen] : seen_)
       if (options_.first_failure_only)
         verdict_.failures.push_back(failure_of(kind, seen, seen.worst, seen.finding));
@@ -187,6 +189,7 @@ class Check {
       ++verdict_.elements;
       verdict_.undecided += j.undecided ? 1 : 0;
       if (j.policy) ++verdict_.policies[j.policy];
+      if (j.other_zero) ++verdict_.policies["sign_of_zero"];
       if (!std::isfinite(j.ulps) || is_nan(*c.question.format, trial.output.values[i])) continue;
       ++verdict_.finite;
       verdict_.rounded += j.rounded ? 1 : 0;
@@ -220,7 +223,7 @@ class Check {
     Failure failure = failure_of(kind, seen, worst, finding);
     if (!costly(kind)) {
       const Case simplest = shrink(worst, kernel_, budget, fails);
-      const std::string line = line_of(simplest);
+      const std::string line = line_of(simplest, refusing_level(finding));
       if (line != failure.replay) {
         if (finding.element && (kind == Kind::inaccurate || kind == Kind::special_value)) {
           failure.simplest = line;
@@ -248,8 +251,10 @@ class Check {
     return refreshed(copy, kind, before);
   }
 
-  std::string line_of(const Case& c) const {
-    Replay line{verdict_.plugin, verdict_.kernel, c, verdict_.level, {}, options_.seed};
+  const Level& refusing_level(const Finding& finding) const { return finding.by_other && verdict_.level.also ? *verdict_.level.also : verdict_.level; }
+
+  std::string line_of(const Case& c, const Level& level) const {
+    Replay line{verdict_.plugin, verdict_.kernel, c, level, {}, options_.seed};
     std::string text = properties::to_text(line);
     line.generated = c.origin.empty() ? origin_ : c.origin;
     if (text.size() <= longest_replay) return text;
@@ -281,8 +286,10 @@ class Check {
     failure.count = seen.count;
     failure.ulp = finding.ulps;
     // A budget is charged before the last rounding, which adds half an ulp.
-    failure.allowed = by_budget(verdict_.level) ? finding.budget + 0.5 : allowed_ulps(verdict_.level);
-    failure.replay = line_of(c);
+    const Level& refusing = refusing_level(finding);
+    failure.allowed = by_budget(refusing) ? finding.budget + 0.5 : allowed_ulps(refusing);
+    failure.level = properties::to_text(refusing);
+    failure.replay = line_of(c, refusing);
     const Format& f = *c.question.format;
     if (seen.low <= seen.high) {
       failure.from = to_text(f, *exact_bits(f, seen.low));
@@ -315,6 +322,9 @@ class Check {
     using Result = KernelVerdict::Result;
     if (!verdict_.failures.empty()) {
       verdict_.result = Result::fail;
+      verdict_.incomplete = error_ ? *error_ : !verdict_.reason.empty() ? verdict_.reason : stopped_;
+      verdict_.reason.clear();
+      if (!verdict_.incomplete.empty() && !options_.first_failure_only && !replaying_) verdict_.notes.push_back("not all was judged: " + verdict_.incomplete);
     } else if (error_) {
       verdict_.result = Result::error;
       verdict_.reason = *error_;
@@ -337,6 +347,10 @@ class Check {
         if (!moved_by_.contains(t)) without += (without.empty() ? "" : ", ") + inputs[t].name;
       if (!without.empty()) verdict_.notes.push_back("no case's expected output is moved by " + without);
     }
+    std::string silent;
+    for (const auto& [law, tried] : verdict_.laws)
+      if (tried == 0) silent += (silent.empty() ? "" : ", ") + law;
+    if (!silent.empty() && !finished_ && verdict_.reason.empty()) verdict_.notes.push_back("laws that say nothing of its cases at this level: " + silent);
     if (declined_ > 0 && judged_ > 0) {
       std::string note =
           "declined " + std::to_string(declined_) + " of " + std::to_string(declined_ + judged_) + " cases:";
@@ -356,6 +370,7 @@ class Check {
   std::map<Kind, Seen> seen_;
   std::set<std::string> reasons_;
   std::optional<std::string> error_;
+  std::string stopped_;  // why not all cases were tried, or empty
   std::string origin_;  // of the failure being reported: names it where it is too long to write
   std::int64_t declined_ = 0, judged_ = 0, lawful_ = 0;
   bool declined_values_ = false;
@@ -404,6 +419,11 @@ void set_compute_type(KernelVerdict& v, const Format& f, const host::KernelRow& 
   const Format* compute = format_of_code(kernel.compute_dtype);
   if (!compute || compute->precision >= format(f.compute).precision) return;
   v.level.compute = compute->dtype;
+  if (v.level.also) {
+    Level also = *v.level.also;
+    also.compute = compute->dtype;
+    v.level.also = std::make_shared<const Level>(also);
+  }
   v.compute = compute->name;
   v.notes.push_back("judged as computed in " + v.compute + ", which the kernel declares");
 }
@@ -436,8 +456,6 @@ KernelVerdict check(host::Worker& worker, const std::string& plugin, const host:
   v.dtype = f ? std::string(f->name) : std::to_string(kernel.dtype);
   v.level = options.level.value_or(default_level);
   const std::optional<Level> claim = kernel.claim.empty() ? std::nullopt : parse_level(kernel.claim);
-  if (claim) v.level = stricter(*claim, v.level);
-  if (op && f) set_compute_type(v, *f, kernel);
   v.result = KernelVerdict::Result::error;
   if (op && f) {
     const auto own = level_for(v.level, *op, *f);
@@ -446,7 +464,8 @@ KernelVerdict check(host::Worker& worker, const std::string& plugin, const host:
       v.reason = to_text(v.level) + " has no rule for " + v.op + " in " + v.dtype;
       return v;
     }
-    v.level = *own;
+    v.level = claim ? both(*own, *claim) : *own;
+    set_compute_type(v, *f, kernel);
   }
   if (!op)
     v.reason = unknown("operator", kernel.op, operator_names());

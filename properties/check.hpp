@@ -30,6 +30,7 @@ struct Failure {
   std::string got, exact, exact_decimal;
   double ulp = 0;        // NaN where a class differs
   double allowed = 0;          // what the level allows, in ulps; faithful: less than 1
+  std::string level;           // that refuses it
   std::string from, to;  // range of the first input over which it was seen
   std::string replay;    // of the worst, cut down to what shows it
   std::string simplest;  // of the simplest inputs that fail so, if others
@@ -42,6 +43,7 @@ struct KernelVerdict {
   std::string compute;  // the narrower type that it declares to compute in, or empty
   Level level = default_level;
   std::string reason;  // of skip and error
+  std::string incomplete;  // of fail: what was not judged beside it, and why; empty: nothing
   std::vector<Failure> failures;
   std::int64_t calls = 0, elements = 0, finite = 0, rounded = 0, undecided = 0;
   bool exhaustive = false;
@@ -56,7 +58,7 @@ struct KernelVerdict {
   std::vector<std::string> warnings;  // no failure, and worth a look: errors that lean to one side
   double seconds = 0;
 
-  // Fails, and all that it fails is waived.
+  // Fails, and all that it fails is waived.  If it is `incomplete` it may fail elsewhere, and is not judged.
   bool waived() const {
     return result == Result::fail && std::all_of(failures.begin(), failures.end(), [](const Failure& f) { return !f.waived.empty(); });
   }

@@ -44,7 +44,7 @@ class Answered {
     switch (level_.rule) {
       case Level::Rule::exact: return half;
       case Level::Rule::faithful: return 2 * half;
-      case Level::Rule::max_ulp: return 2 * (level_.ulps + 1) * half;
+      case Level::Rule::max_ulp: return 2 * (level_.ulps + 1) * half_ulp(f, std::abs(value(i)) + 2 * level_.ulps * half);  // of the exact value, which may lie a binade higher
       case Level::Rule::stable:
       case Level::Rule::permissive: break;
       default: return std::nullopt;
@@ -95,12 +95,14 @@ struct Breach {
   bool fact = false;  // for kernels that claim no determinism a fact, and no failure
 };
 
-// What is wrong with a relation, or nothing.
-std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::vector<Answered>& answered, const Format& f, bool deterministic) {
+// What is wrong with a relation, or nothing.  `compared`: whether it was looked at.
+std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::vector<Answered>& answered, const Format& f, bool deterministic, bool& compared) {
+  compared = false;
   const auto& terms = relation.terms;
   if (terms.empty()) return std::nullopt;
   const auto first = terms.front().call == 0 ? terms.front().element : 0;
   if (relation.must == Must::same_bits) {
+    compared = true;
     const Bits a = answered[terms[0].call].bits(terms[0].element), b = answered[terms[1].call].bits(terms[1].element);
     if (a == b || (is_nan(f, a) && is_nan(f, b))) return std::nullopt;
     return Breach{first, sentence(use) + ": " + to_text(f, a) + " became " + to_text(f, b), 1, !deterministic};
@@ -111,7 +113,10 @@ std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::v
     Answered& call = answered[t.call];
     if (call.decided_by_row(t.element)) return std::nullopt;
     const double v = call.value(t.element);
-    if (std::isnan(v)) return Breach{first, sentence(use) + ": a result is NaN", 1e300};
+    if (std::isnan(v)) {
+      compared = true;
+      return Breach{first, sentence(use) + ": a result is NaN", 1e300};
+    }
     (t.factor > 0 ? above : below) += std::abs(t.factor) * v;
     if (std::isinf(v)) {
       if (relation.must == Must::equal) return std::nullopt;  // it overflowed, rightly or not: nothing adds up
@@ -123,6 +128,7 @@ std::optional<Breach> breach(const LawUse& use, const Relation& relation, std::v
     if (!own) return std::nullopt;
     allowed += std::abs(t.factor) * *own;
   }
+  compared = true;
   const auto sum = static_cast<double>(total), off = static_cast<double>(Real(total - relation.value));
   if (std::isinf(above) || std::isinf(below)) {
     if (relation.must == Must::at_least ? above >= below : above <= below) return std::nullopt;
@@ -174,8 +180,14 @@ Trial attempt_law(host::Worker& worker, const host::KernelRow& kernel, const Cas
     answered.emplace_back(related->calls[k], std::move(run.output.values), level);
   }
   std::optional<Breach> worst;
-  for (const Relation& relation : related->relations)
-    if (auto broken = breach(*use, relation, answered, f, kernel.has(KARAT_DETERMINISTIC)); broken && (!worst || broken->badness > worst->badness)) worst = std::move(broken);
+  bool any = false;
+  for (const Relation& relation : related->relations) {
+    bool compared = false;
+    auto broken = breach(*use, relation, answered, f, kernel.has(KARAT_DETERMINISTIC), compared);
+    any = any || compared;
+    if (broken && (!worst || broken->badness > worst->badness)) worst = std::move(broken);
+  }
+  if (!any && trial.findings.empty()) trial.declined = "the law " + c.law + " says nothing about these results at this level";
   if (worst && worst->fact)
     trial.notes.push_back(worst->text);
   else if (worst)

@@ -45,7 +45,7 @@ std::optional<Level> parse_level(std::string_view text) {
 namespace {
 
 // The largest error in ulps that a level lets through: half an ulp, less than one, N.  A budget has
-// no such figure: any limit in ulps counts as stricter.
+// no such figure: any limit in ulps goes before it.
 double reach(const Level& level) {
   switch (level.rule) {
     case Level::Rule::exact:
@@ -55,7 +55,7 @@ double reach(const Level& level) {
     case Level::Rule::max_ulp:
       return level.ulps;
     case Level::Rule::published:
-      return 1e32;  // a claim is held to itself, and a profile asks for what it asks for
+      return 0;
     case Level::Rule::stable:
       return 1e30;
     case Level::Rule::permissive:
@@ -66,9 +66,12 @@ double reach(const Level& level) {
 
 }  // namespace
 
-Level stricter(const Level& a, const Level& b) {
-  if (reach(a) != reach(b)) return reach(a) < reach(b) ? a : b;
-  return a.rule <= b.rule ? a : b;
+Level both(const Level& asked, const Level& claim) {
+  if (asked == claim) return asked;
+  const bool claim_leads = !asked.profile && reach(claim) < reach(asked);
+  Level first = claim_leads ? claim : asked;
+  first.also = std::make_shared<const Level>(claim_leads ? asked : claim);
+  return first;
 }
 
 }  // namespace karat::properties

@@ -30,6 +30,8 @@ struct Level {
   std::shared_ptr<const Profile> profile;
   std::shared_ptr<const PublishedRule> published;
   std::string profile_name;
+  // Must hold as well: neither what is asked for nor what a kernel claims replaces the other.
+  std::shared_ptr<const Level> also;
 
   bool operator==(const Level&) const = default;
 };
@@ -41,7 +43,7 @@ inline bool by_budget(const Level& level) { return level.rule == Level::Rule::st
 std::string to_text(const Level& level);  // "exact", "faithful", "stable", "permissive", "max-ulp 4"
 // The same, or "max-ulp=4"; nullopt if it is none.
 std::optional<Level> parse_level(std::string_view text);
-// The one that asks for more.
-Level stricter(const Level& a, const Level& b);
+// Both must hold.  The one that lets the smaller error through leads, unless a profile is asked for.
+Level both(const Level& asked, const Level& claim);
 
 }  // namespace karat::properties

@@ -41,6 +41,7 @@ bool has_measure(const Operator& op, const std::string& measure) {
   if (measure == "axis_length") return op.independence == Independence::along_axis;
   if (measure == "filter" || measure == "filter_transposed") return input_named_w(op) && has_attribute(op, "groups");
   if (measure == "window") return has_attribute(op, "kernel_shape");
+  if (measure == "elements") return op.independence == Independence::whole;
   return true;
 }
 
@@ -80,11 +81,17 @@ class Reader {
       p.base = parse_level(string_of(*base, "base"));
       if (!p.base) fail(*base, unknown("level", string_of(*base, "base"), {"exact", "faithful", "stable", "permissive", "max-ulp=4"}));
     }
-    if (const toml::node* ulps = root_.get("composed_ulps")) p.composed_ulps = not_negative(*ulps, "composed_ulps");
+    if (const toml::node* ulps = root_.get("composed_ulps")) {
+      p.composed_ulps = not_negative(*ulps, "composed_ulps");
+      if (!(*p.composed_ulps > 0)) fail(*ulps, "composed_ulps: expected more than 0: it is what a primitive of a budget may be off by");
+      if (p.base) fail(*ulps, "composed_ulps and base: expected one of them, as both say how operators without a rule are judged");
+    }
     if (const toml::node* order = root_.get("sum_order")) {
       const std::string value = string_of(*order, "sum_order");
       if (value != "any" && value != "sequential") fail(*order, unknown("sum_order", value, {"any", "sequential"}));
       p.sequential_sums = value == "sequential";
+      const bool budgets = p.composed_ulps || (p.base && by_budget(*p.base));
+      if (!budgets) fail(*order, "sum_order: it is a matter of budgets, and this profile has none: add composed_ulps = N or base = \"stable\"");
     }
     policies(p);
     rules(p);
@@ -238,7 +245,7 @@ std::map<std::string, std::string> known_policies() {
   return {{"subnormal_result", "a subnormal result may be off by up to the smallest normal number: flushed to zero"},
           {"flush_subnormal_inputs", "a result may be that of the inputs with subnormals as zeros (refused unless accepted)"},
           {"sign_of_zero", "a zero result may have the other sign"},
-          {"out_of_range", "where every accepted algorithm overflows, nothing is judged"},
+          {"out_of_range", "where an accepted algorithm overflows, nothing is judged"},
           {"singular", "where the formula gives 0/0 and a careful kernel a number, a number"},
           {"mask_gradient_at_nan", "the gradient of a mask at NaN may be 0, what comes from above, or NaN"},
           {"nan_equal", "NaN conforms where NaN is expected"},

@@ -140,7 +140,7 @@ void Recorder::verdict(const KernelVerdict& v) {
   if (!v.claim.empty()) json["claim"] = v.claim;
   json["verdict"] = to_text(v.result);
   if (!v.failures.empty()) json["kind"] = to_text(v.failures[0].kind);
-  if (!v.reason.empty()) json["reason"] = v.reason;
+  if (!v.reason.empty() || !v.incomplete.empty()) json["reason"] = v.reason.empty() ? v.incomplete : v.reason;
   json["calls"] = v.calls;
   json["elements"] = v.elements;
   json["exhaustive"] = v.exhaustive;
@@ -165,6 +165,7 @@ void Recorder::verdict(const KernelVerdict& v) {
       one["exact_decimal"] = f.exact_decimal;
       one["ulp"] = figure(f.ulp);
       if (!std::isnan(f.allowed)) one["allowed"] = f.allowed;
+      if (f.level != to_text(v.level)) one["level"] = f.level;
     }
     if (!f.from.empty()) {
       one["from"] = f.from;

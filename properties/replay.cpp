@@ -289,6 +289,7 @@ std::string unescaped(std::string_view word) {
 std::string level_text(const Level& level) {
   Level asked = level;
   asked.compute.reset();  // the kernel's row says it
+  asked.also.reset();     // a line is of one level
   if (!level.profile_name.empty()) return " profile=" + escaped(level.profile_name);
   if (asked == default_level) return "";
   std::string text = to_text(level);

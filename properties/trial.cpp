@@ -82,7 +82,7 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
     if (j.error)
       trial.error = "element " + std::to_string(i) + " could not be judged: the reference does not decide it";
     else if (!j.ok && written[i])
-      trial.findings.push_back({j.kind, i, {}, j.ulps, j.budget});
+      trial.findings.push_back({j.kind, i, {}, j.ulps, j.budget, j.by_other});
   }
   if (!run.differing.empty()) {
     const std::vector<Judgement> first = judge(c.question, run.first.values);
@@ -91,7 +91,7 @@ Trial attempt(host::Worker& worker, const host::KernelRow& kernel, const Case& c
         trial.findings.push_back({j.kind, i,
                                   "element " + std::to_string(i) + " is wrong in the first of two equal calls, " + to_text(f, run.first.values[i]) +
                                       ", and right in the second, " + to_text(f, run.output.values[i]),
-                                  j.ulps, j.budget});
+                                  j.ulps, j.budget, j.by_other});
   }
   trial.output = std::move(run.output);
   return trial;

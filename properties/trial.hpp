@@ -18,6 +18,7 @@ struct Finding {
   std::string text;                    // for those
   double ulps = 0;
   double budget = 0;  // in ulps, where the level goes by it
+  bool by_other = false;  // Level::also refuses it
 };
 
 struct Trial {

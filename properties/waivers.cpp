@@ -113,7 +113,7 @@ Waivers Waivers::read(const std::filesystem::path& file) {
 void Waivers::apply(KernelVerdict& verdict, std::chrono::year_month_day today) {
   for (std::size_t i = 0; i < waivers_.size(); ++i) {
     const Waiver& w = waivers_[i];
-    if (!names(w, verdict) || verdict.result == KernelVerdict::Result::skip) continue;
+    if (!names(w, verdict) || verdict.result == KernelVerdict::Result::skip || verdict.result == KernelVerdict::Result::error) continue;
     uses_[i].judged = true;
     for (Failure& f : verdict.failures) {
       if (!matches(w.kind, to_text(f.kind)) || !matches(w.replay, f.replay)) continue;

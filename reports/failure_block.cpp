@@ -17,9 +17,9 @@ const std::string indent(6, ' ');
 // What failed and by how much.  A figure where accuracy is the matter, else the kind.
 std::string measure(const Kernel& k, const Failure& f) {
   if (f.kind != "inaccurate" || !f.ulp) return printable(f.kind);
-  const double allowed = f.allowed ? *f.allowed : boundary(k.level);
+  const double allowed = f.allowed ? *f.allowed : boundary(refusing(k, f));
   std::string text = figure(*f.ulp, allowed) + " ulp";
-  if (f.allowed) text += ", " + allowed_text(k.level, *f.allowed);
+  if (f.allowed) text += ", " + allowed_text(refusing(k, f), *f.allowed);
   return text;
 }
 

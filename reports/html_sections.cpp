@@ -91,8 +91,8 @@ namespace {
 
 std::string measure(const Kernel& k, const Failure& f) {
   if (f.kind != "inaccurate" || !f.ulp) return f.kind;
-  std::string text = figure(*f.ulp, f.allowed ? *f.allowed : boundary(k.level)) + " ulp";
-  return f.allowed ? text + ", " + allowed_text(k.level, *f.allowed) : text;
+  std::string text = figure(*f.ulp, f.allowed ? *f.allowed : boundary(refusing(k, f))) + " ulp";
+  return f.allowed ? text + ", " + allowed_text(refusing(k, f), *f.allowed) : text;
 }
 
 // `text` with what differs from `other` marked.

@@ -67,6 +67,7 @@ Json failure(const Failure& f) {
   set(out, "exact_decimal", f.exact_decimal);
   set(out, "ulp", f.ulp);
   set(out, "allowed", f.allowed);
+  set(out, "level", f.level);
   set(out, "from", f.from);
   set(out, "to", f.to);
   set(out, "replay", f.replay);

@@ -30,6 +30,7 @@ Failure failure(const nlohmann::json& value, std::size_t index, Place place, std
   out.exact_decimal = f.text("exact_decimal");
   out.ulp = f.figure("ulp");
   out.allowed = f.figure("allowed");
+  out.level = f.text("level");
   out.from = f.text("from");
   out.to = f.text("to");
   out.replay = f.text("replay");

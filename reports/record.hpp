@@ -78,6 +78,7 @@ struct Failure {
   std::vector<Value> at;
   std::string got, exact, exact_decimal;
   std::optional<double> ulp, allowed;
+  std::string level;  // that refuses it, where that is not the kernel's first
   std::string from, to, replay;
   std::string waived;    // why, by whom and until when it is borne
   std::string simplest;  // replay line of the simplest inputs that fail so; empty: the same

@@ -129,6 +129,8 @@ double boundary(const std::string& level) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
+const std::string& refusing(const Kernel& k, const Failure& f) { return f.level.empty() ? k.level : f.level; }
+
 std::string allowed_text(const std::string& level, double allowed) {
   if (level == "stable" || level == "permissive") return fmt::format("budget {:.3g}", allowed);
   return fmt::format("allowed {} {}", level == "faithful" ? "<" : "≤",

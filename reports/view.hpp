@@ -43,6 +43,8 @@ std::string label(const Timing&);
 std::string cell_figure(const Kernel&);
 const char* mark(Verdict);  // ✓ ✗ – !
 
+// The level that a failure is one by.
+const std::string& refusing(const Kernel&, const Failure&);
 // The error that a level draws its line at (NaN if unknown), and whether the line itself is allowed.
 double boundary(const std::string& level);
 // "allowed < 1"
