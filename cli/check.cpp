@@ -51,7 +51,9 @@ int check(const Options& options, const std::vector<std::string>& command) {
     std::printf("report: %s\n", (std::filesystem::path(options.report) / "index.html").c_str());
   }
   if (result.waived > 0) std::printf("%d of %d kernels that fail are waived\n", result.waived, result.failed);
-  if (result.incomplete > 0) std::printf("%d of these could not be judged to the end, and may fail elsewhere (see their notes)\n", result.incomplete);
+  if (result.incomplete > 0) std::printf("%d of these could not be judged to the end, and may fail elsewhere:\n", result.incomplete);
+  for (const properties::KernelVerdict& v : result.verdicts)
+    if (v.waived() && !v.incomplete.empty()) std::printf("  %s/%s %s %s: %s\n", v.plugin.c_str(), v.op.c_str(), v.kernel.c_str(), v.dtype.c_str(), v.incomplete.c_str());
   for (const auto& problem : result.problems) std::fprintf(stderr, "karat: %s waiver: %s\n", problem.status.c_str(), problem.message.c_str());
   if (result.interrupted) std::fprintf(stderr, "karat: interrupted; what was judged until then is recorded\n");
   if (result.ran == 0 && result.code == nothing_ran)

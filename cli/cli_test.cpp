@@ -171,6 +171,16 @@ TEST_CASE("cases are written, evaluated and judged; a folder that is there is ke
   CHECK(judged.code == 0);
   CHECK_THAT(judged.text, Contains("PASS  softmax-f32-0"));
   CHECK_THAT(Run({"cases", "--op", "softmax", "--dtype", "f32", "--count", "2", "-o", folder}).text, Contains("is there already; nothing was written"));
+  const Run without({"judge", one, "--profile", "tosa-1.0"});
+  CHECK(without.code == 4);
+  CHECK_THAT(without.text, Contains("SKIP") && Contains("has no rule for softmax"));
+  CHECK(Run({"judge", one, "--profile", "webnn"}).code == 0);
+  {  // zeros where probabilities belong
+    std::fstream data(one + "/y.npy", std::ios::in | std::ios::out | std::ios::binary);
+    data.seekp(-64, std::ios::end);
+    data << std::string(64, '\0');
+  }
+  CHECK(Run({"judge", one, "--profile", "webnn"}).code == 1);
   CHECK(Run({"judge"}).code == 2);
   CHECK(Run({"judge", "--onnx", "/nowhere"}).code == 2);
   std::filesystem::remove_all(folder);
@@ -202,6 +212,14 @@ TEST_CASE("profiles and waivers decide the exit code, and their mistakes name li
   CHECK(wrong.code == 2);
   CHECK_THAT(wrong.text, Contains("wrong.toml:2:6"));
   CHECK(Run({"check", "template", "--waivers", (folder / "none.toml").string()}).code == 2);
+
+  // What stops early may fail elsewhere, whatever is waived of it.
+  const Run crashes({"check", plugin("broken/crashes"), "--waivers", file("all.toml", waiver("*", "2999-01-01"))});
+  CHECK(crashes.code == 3);
+  CHECK_THAT(crashes.text, Contains("could not be judged to the end") && Contains("stopped after"));
+
+  for (const char* flag : {"--level", "--profile", "--waivers"}) CHECK(Run({"check", "template", flag, ""}).code == 2);
+  CHECK(Run({"check", "template", "--max-ulp", "-1"}).code == 2);
 
   CHECK(Run({"check", "template", "--profile", "webnn"}).code == 0);
   const Run none({"check", "broken/log1p_by_addition", "--profile", "webnn"});

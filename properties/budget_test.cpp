@@ -175,6 +175,21 @@ TEST_CASE("where a result moves in proportion to its roundings its budget is the
   CHECK(bound("relu", {f32s({1}, {3})}) == 0);
 }
 
+TEST_CASE("squares that underflow on the way are charged in f64: 0 where the exact root is tiny") {
+  const Operator& op = *find_operator("l2_pool2d");
+  const Format& f = format(Dtype::f64);
+  Question q{&op, &f, {Tensor<Bits>(Shape{1, 1, 1, 2})}, standard_attributes(op)};
+  q.attributes.values["kernel_shape"] = std::vector<std::int64_t>{1, 2};
+  for (Bits& b : q.inputs[0].values) b = *exact_bits(f, 0x1p-600);
+  REQUIRE_FALSE(invalid(q));
+  Budgets budgets(q, {});
+  const Budget b = budgets.at(0);
+  CHECK(static_cast<double>(b.bound) >= 0x1p-600);
+  CHECK_FALSE(b.moved_data);
+  CHECK(judge_unit(unit(q, 0), std::vector<Bits>{0}, stable)[0].ok);
+  CHECK_FALSE(judge_unit(unit(q, 0), std::vector<Bits>{*exact_bits(f, 0x1p-500)}, stable)[0].ok);
+}
+
 TEST_CASE("forms that are not accepted miss the budget by far, and the accepted forms beside them keep it") {
   const float x = 8;
   {  // σ' as y − y²

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "properties/profile.hpp"
 #include "properties/record.hpp"
 
 using namespace karat;
@@ -85,6 +86,22 @@ TEST_CASE("a claim is held to even where the level asks for less") {
   CHECK(verdicts[0].level.rule == Level::Rule::exact);
 }
 
+TEST_CASE("a claim never replaces what is asked for, and says which of both refused") {
+  for (const Level& asked : {default_level, level_of_profile("opencl-full")}) {
+    const auto verdicts = check_all("broken/claims_little", asked);
+    REQUIRE(verdicts.size() == 1);
+    CHECK(verdicts[0].result == Result::fail);
+    REQUIRE(verdicts[0].level.also);
+    for (const Failure& f : verdicts[0].failures) {
+      if (f.kind != Kind::inaccurate) continue;
+      CHECK(f.level == to_text(asked));
+      CHECK_THAT(f.replay, !Catch::Contains("max-ulp"));
+    }
+  }
+  const Level loose{Level::Rule::max_ulp, 100};
+  CHECK(check_all("broken/claims_little", loose)[0].result == Result::pass);
+}
+
 TEST_CASE("rows that the reference does not know are errors, and the others are judged") {
   for (const char* name : {"broken/load/unknown_op", "broken/load/unknown_dtype"}) {
     const auto verdicts = check_all(name);
@@ -108,6 +125,37 @@ TEST_CASE("a run that is interrupted is an error with what it has, never a pass"
   CHECK(v.result == Result::error);
   CHECK(v.reason == "interrupted");
   CHECK(v.calls == 5);
+}
+
+TEST_CASE("an interruption among the laws is an error too") {
+  host::Worker worker(plugin_file("template"));
+  const host::KernelRow& row = worker.info().kernels[0];
+  CheckOptions options;
+  int asked = 0;
+  options.stop = [&] { return ++asked < 0; };
+  const KernelVerdict whole = check(worker, "template", row, options);
+  REQUIRE(whole.result == Result::pass);
+  REQUIRE_FALSE(whole.laws.empty());
+  const int all = asked;
+  for (const int before : {1, 2, 5}) {
+    asked = 0;
+    options.stop = [&] { return ++asked > all - before; };
+    const KernelVerdict v = check(worker, "template", row, options);
+    INFO(all << " questions, stopped " << before << " before the last");
+    CHECK(v.result == Result::error);
+    CHECK(v.reason == "interrupted");
+    CHECK_FALSE(v.exhaustive);
+  }
+}
+
+TEST_CASE("a failure that stops a check leaves it incomplete") {
+  const auto verdicts = check_all("broken/crashes", default_level);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].result == Result::fail);
+  CHECK_THAT(verdicts[0].incomplete, Catch::Contains("stopped after"));
+  const auto whole = check_all("broken/relu_loses_nan", default_level);
+  CHECK(whole[0].result == Result::fail);
+  CHECK(whole[0].incomplete.empty());
 }
 
 TEST_CASE("records are one JSON object a line, short, with the environment first") {

@@ -136,9 +136,39 @@ TEST_CASE("an operator without a rule has no level, unless the profile says what
   CHECK_FALSE(level_for(level_of_profile("opencl-full"), *find_operator("exp"), f)->published == nullptr);
   Level own;
   own.rule = Level::Rule::published;
-  own.profile = std::make_shared<const Profile>(parse_profile(head + "base = \"faithful\"\nsum_order = \"sequential\"\n", "mine.toml"));
-  CHECK(level_for(own, adam, f)->rule == Level::Rule::faithful);
+  own.profile = std::make_shared<const Profile>(parse_profile(head + "base = \"permissive\"\nsum_order = \"sequential\"\n", "mine.toml"));
+  CHECK(level_for(own, adam, f)->rule == Level::Rule::permissive);
   CHECK(care_of(*level_for(own, adam, f)).sequential_sums);
+}
+
+TEST_CASE("a profile whose rule was not looked up judges nothing") {
+  const Question q = asked("exp", format(Dtype::f32), {1.0});
+  for (const std::int64_t steps : {0, 1, 1'000'000}) {
+    const auto j = judge_unit(unit(q, 0), std::vector<Bits>{off(q, steps)}, level_of_profile("webnn"));
+    CHECK(j[0].error);
+    CHECK_FALSE(j[0].ok);
+  }
+}
+
+TEST_CASE("two levels hold together: the stricter decides, element by element") {
+  const Question q = asked("exp", format(Dtype::f32), {1.0}), exactly_one = asked("leaky_relu", format(Dtype::f32), {-3.3});
+  const Level wide{Level::Rule::max_ulp, 1e6}, faithful{Level::Rule::faithful, 0}, exact_level{Level::Rule::exact, 0};
+  CHECK(passes(q, off(q, 1000), wide));
+  for (const Level& asked_for : {default_level, faithful, exact_level, level_of_profile("opencl-full")}) {
+    const Level together = both(*level_for(asked_for, *q.op, *q.format), wide);
+    CHECK_FALSE(passes(q, off(q, 1000), together));
+    CHECK(passes(q, exact(q), together));
+    CHECK(to_text(by_budget(asked_for) ? *together.also : together) == to_text(asked_for));
+  }
+  // Faithful lets a neighbour through where the budget of a product is 0.
+  const Level claimed = both(default_level, faithful);
+  CHECK(to_text(claimed) == "faithful");
+  const bool neighbours[] = {passes(exactly_one, off(exactly_one, 1), faithful), passes(exactly_one, off(exactly_one, -1), faithful)};
+  CHECK(neighbours[0] != neighbours[1]);
+  const auto j = judge_unit(unit(exactly_one, 0), std::vector<Bits>{off(exactly_one, neighbours[0] ? 1 : -1)}, claimed);
+  CHECK_FALSE(j[0].ok);
+  CHECK(j[0].by_other);
+  CHECK(both(faithful, faithful) == faithful);
 }
 
 TEST_CASE("policies change a verdict either way") {
@@ -155,6 +185,21 @@ TEST_CASE("policies change a verdict either way") {
   const Question subnormal = asked("sqrt", f, {1e-40});
   CHECK_FALSE(passes(subnormal, 0, with("")));
   CHECK(passes(subnormal, 0, with("flush_subnormal_inputs = \"accept\"\n")));
+  // A zero of the other sign is no way around what is refused of the zero itself.
+  const Bits negative_zero = f.sign_mask();
+  CHECK(passes(small, negative_zero, with("")));
+  CHECK_FALSE(passes(small, negative_zero, with("subnormal_result = \"refuse\"\n")));
+  CHECK_FALSE(passes(small, negative_zero, with("sign_of_zero = \"refuse\"\n")));
+  CHECK(passes(small, 0, with("sign_of_zero = \"refuse\"\n")));
+  // Nor are flushed inputs a way around what is refused.
+  Question row = asked("softmax", f, {1e-40});
+  row.inputs[0] = Tensor<Bits>(Shape{2}, {*exact_bits(f, 0x1p-140), f.quiet_nan()});
+  const auto nan_row = [&](const std::string& policies) {
+    const auto j = judge_unit(unit(row, 0), std::vector<Bits>{f.quiet_nan(), f.quiet_nan()}, *level_for(with(policies), *row.op, f));
+    return j[0].ok && j[1].ok;
+  };
+  CHECK(nan_row("flush_subnormal_inputs = \"accept\"\n"));
+  CHECK_FALSE(nan_row("flush_subnormal_inputs = \"accept\"\nnan_equal = \"refuse\"\n"));
   const Question masked = asked("relu_backward", f, {1.0, std::nan("")});
   CHECK(passes(masked, 0, with("")));
   CHECK_FALSE(passes(masked, 0, with("mask_gradient_at_nan = \"refuse\"\n")));
@@ -162,6 +207,10 @@ TEST_CASE("policies change a verdict either way") {
 
 TEST_CASE("what is wrong with a profile is said with its line and column") {
   CHECK_THAT(refusal("name = \"x\"\ndescription = oops\n"), Contains("mine.toml:2:"));
+  CHECK_THAT(refusal(head + "base = \"stable\"\ncomposed_ulps = 3\n"), Contains("mine.toml:4:") && Contains("expected one of them"));
+  CHECK_THAT(refusal(head + "composed_ulps = 0\n"), Contains("mine.toml:3:") && Contains("more than 0"));
+  CHECK_THAT(refusal(head + "base = \"faithful\"\nsum_order = \"sequential\"\n"), Contains("mine.toml:4:") && Contains("budgets"));
+  CHECK_THAT(refusal(head + "[[rule]]\nop = \"relu\"\ndtype = \"f32\"\nulps = { times = 1, per = \"elements\" }\n"), Contains("relu has no measure elements"));
   CHECK_THAT(refusal(head + "colour = 3\n"), Contains("mine.toml:3:1") && Contains("unknown key of a profile 'colour'"));
   CHECK_THAT(refusal("description = \"d\"\n"), Contains("the key name is missing"));
   CHECK_THAT(refusal(head), Contains("judges nothing"));
@@ -256,6 +305,14 @@ TEST_CASE("a waiver bears the failures that it names until its date, and is a fa
     w.apply(v, before);
     CHECK_FALSE(v.waived());
     CHECK(w.problems(before).empty());  // its kernels did not run
+  }
+  {
+    Waivers w = Waivers::parse(text, "w.toml");
+    KernelVerdict v = verdict();
+    v.result = KernelVerdict::Result::error;
+    v.failures.clear();
+    w.apply(v, before);
+    CHECK(w.problems(before).empty());  // it was not judged
   }
   const auto wrong = [&](const std::string& file) {
     try {
