@@ -36,6 +36,7 @@ int check(const Options& options, const std::vector<std::string>& command) {
   run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
   run.failures = options.failures.empty() && !options.record.empty() ? options.record + ".cases" : options.failures;
   run.command = command;
+  if (options.waivers && options.waivers->empty()) throw UsageError("--waivers: expected a file of waivers, got an empty name");
   if (options.waivers) try {
       run.waivers = properties::Waivers::read(*options.waivers);
     } catch (const properties::ProfileError& e) {

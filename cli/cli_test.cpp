@@ -219,6 +219,7 @@ TEST_CASE("profiles and waivers decide the exit code, and their mistakes name li
   CHECK_THAT(crashes.text, Contains("could not be judged to the end") && Contains("stopped after"));
 
   for (const char* flag : {"--level", "--profile", "--waivers"}) CHECK(Run({"check", "template", flag, ""}).code == 2);
+  CHECK_THAT(Run({"check", "template", "--waivers", ""}).text, Contains("--waivers: expected a file of waivers, got an empty name"));
   CHECK(Run({"check", "template", "--max-ulp", "-1"}).code == 2);
 
   CHECK(Run({"check", "template", "--profile", "webnn"}).code == 0);
