@@ -83,14 +83,7 @@ Command check_command() {
             app.add_option("--report", options->report, "Write HTML, Markdown, JUnit and JSON into DIR")->type_name("DIR");
             app.add_flag("--quiet", options->quiet, "No table: the exit code says it");
             run = [options, &app] {
-              std::vector<std::string> command{"karat", "check"};
-              for (const std::string& p : options->plugins) command.push_back(p);
-              for (const CLI::Option* o : app.get_options())
-                if (o->count() > 0 && !o->get_lnames().empty()) {
-                  command.push_back("--" + o->get_lnames()[0]);
-                  for (const std::string& r : o->results()) command.push_back(r);
-                }
-              return check(*options, command);
+              return check(*options, command_line("check", options->plugins, app));
             };
           }};
 }

@@ -95,6 +95,8 @@ bool Narrowing::takes(const host::KernelRow& row) const {
   return false;
 }
 
+std::pair<std::size_t, std::size_t> Narrowing::shard_numbers() const { return shard.empty() ? std::pair<std::size_t, std::size_t>{1, 1} : *parse_shard(shard); }
+
 bool Narrowing::in_shard(std::size_t index) const {
   if (shard.empty()) return true;
   const auto [i, n] = *parse_shard(shard);
@@ -149,6 +151,17 @@ std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments) {
   return plugins;
 }
 
+std::vector<std::string> command_line(const std::string& command, const std::vector<std::string>& plugins, const CLI::App& app) {
+  std::vector<std::string> words{"karat", command};
+  words.insert(words.end(), plugins.begin(), plugins.end());
+  for (const CLI::Option* o : app.get_options())
+    if (o->count() > 0 && !o->get_lnames().empty()) {
+      words.push_back("--" + o->get_lnames()[0]);
+      for (const std::string& r : o->results()) words.push_back(r);
+    }
+  return words;
+}
+
 bool interrupted() { return stop_requested; }
 void catch_interrupts() { std::signal(SIGINT, on_interrupt); }
 
@@ -190,7 +203,7 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> names;
     std::vector<std::function<int()>> runs;
     const std::vector<Command> commands{list_command(),    check_command(),      eval_command(),  derive_command(), cases_command(), judge_command(), explain_command(),
-                                        replay_command(),  self_check_command(), bench_command(), report_command()};
+                                        replay_command(),  self_check_command(), bench_command(), sweep_command(), certify_command(), report_command()};
     runs.resize(commands.size());
     std::vector<CLI::App*> apps;
     for (std::size_t i = 0; i < commands.size(); ++i) {

@@ -42,6 +42,7 @@ struct Narrowing {
   bool takes(const host::KernelRow& row) const;
   // Rows are dealt out in turn: row number `index` belongs to shard index mod n.
   bool in_shard(std::size_t index) const;
+  std::pair<std::size_t, std::size_t> shard_numbers() const;  // I and N; 1 and 1 without --shard
   double seconds() const;  // of --time; 0 if not given
 };
 
@@ -61,6 +62,9 @@ struct PluginArgument {
   std::string typed;  // as a replay line must name it
 };
 std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments);
+
+// The words of a command line, as records keep them: what was given.
+std::vector<std::string> command_line(const std::string& command, const std::vector<std::string>& plugins, const CLI::App& app);
 
 // True after the first Ctrl-C; a second one ends the program.
 bool interrupted();
@@ -99,6 +103,8 @@ Command explain_command();
 Command replay_command();
 Command self_check_command();
 Command bench_command();
+Command sweep_command();
+Command certify_command();
 Command report_command();
 
 // The whole program; `arguments` without its name.  Never throws.

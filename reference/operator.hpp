@@ -15,6 +15,7 @@
 #include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
+#include "reference/numbers/jet.hpp"
 #include "reference/numbers/priced.hpp"
 #include "reference/numbers/real.hpp"
 #include "reference/numbers/symbol.hpp"
@@ -26,6 +27,9 @@ namespace karat {
 // Attributes by value, for a formula over T.
 template <class T>
 using Evaluate = std::function<Tensors<T>(const Tensors<T>& inputs, const Attributes& attributes)>;
+
+// Of enclosures: what the fast tier's polynomials are made of (fast/line.hpp).
+using Series = Jet<Enclosure, 8>;
 
 // One result that is right for special inputs, by the row and not by the formula.
 struct Special {
@@ -128,6 +132,10 @@ struct Operator {
   Evaluate<Real> closed_form;  // inputs dy…, x…: the gradient as papers print it; tests compare it
   // The sensible ways to compute it in working precision: what its error budget is made of.
   std::vector<Evaluate<Priced>> algorithms;
+  // Elementwise: the algorithms as power series, then the formula itself.  Where one is not analytic
+  // over a range, or too wide there, the next is asked.
+  std::vector<Evaluate<Series>> series;
+  std::vector<Evaluate<Enclosure>> enclosed_algorithms;  // elementwise: equal to `enclose`, often narrower at the same precision
   // Of `whole`: the outputs' shapes; throws Refused if the inputs' do not fit.
   std::function<Shapes(const Shapes& inputs, const Attributes& attributes)> shapes;
   // Of `whole`, or null: throws Refused for values that the operator does not take (a target

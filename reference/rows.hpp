@@ -184,6 +184,8 @@ Operator elementwise(Operator op) {
     op.algorithms = {elementwise_over<Algorithms, Priced>(op.attributes)...};
   else
     op.algorithms = {elementwise_over<F, Priced>(op.attributes)};
+  op.enclosed_algorithms = {elementwise_over<Algorithms, Enclosure>(op.attributes)...};
+  op.series = {elementwise_over<Algorithms, Series>(op.attributes)..., elementwise_over<F, Series>(op.attributes)};
   constexpr std::size_t n = arity<F, Real>();
   if constexpr (has_slope<F, Real>(std::make_index_sequence<n>{}))
     op.closed_form = [rows = op.attributes](const Tensors<Real>& inputs, const Attributes& attributes) {

@@ -57,6 +57,7 @@ class Merger {
       }
       return;
     }
+    if (type == "sweep") return sweep(sweep_fields(value, place, out_.unknown_fields));
     if (type == "timing") return timing(timing_fields(value, place, out_.unknown_fields));
     if (type == "end") {
       out_.runs.back().end = end_fields(value, place, out_.unknown_fields);
@@ -139,6 +140,13 @@ class Merger {
     const Key key{k.plugin, k.op, k.kernel, k.dtype};
     const std::string label = k.plugin + "/" + k.op + " " + k.kernel + " " + k.dtype;
     put(out_.kernels, "kernel", key, std::move(k), label);
+  }
+
+  void sweep(Sweep s) {
+    seen_.back().add(s.kernel.verdict);
+    const Key key{s.kernel.plugin, s.kernel.op, s.kernel.kernel, s.kernel.dtype, s.isa};
+    const std::string label = "sweep " + s.kernel.plugin + "/" + s.kernel.op + " " + s.kernel.kernel + " " + s.kernel.dtype;
+    put(out_.sweeps, "sweep", key, std::move(s), label);
   }
 
   void timing(Timing t) {

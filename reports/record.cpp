@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "reports/record.hpp"
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -90,6 +92,7 @@ void Totals::add(Verdict v) {
 Totals Records::totals() const {
   Totals sum;
   for (const Kernel& k : kernels) sum.add(k.verdict);
+  for (const Sweep& s : sweeps) sum.add(s.kernel.verdict);
   return sum;
 }
 
@@ -209,6 +212,53 @@ Kernel kernel_fields(const nlohmann::json& value, Place place, std::uint64_t& un
       out.failures.push_back(failure(item, out.failures.size(), place, unknown));
   out.seconds = f.number("seconds").value_or(0);
   unknown += f.unknown() - 1;
+  return out;
+}
+
+Sweep sweep_fields(const nlohmann::json& value, Place place, std::uint64_t& unknown) {
+  Sweep out;
+  std::uint64_t beside = 0;  // fields that a kernel's record has not
+  out.kernel = kernel_fields(value, place, beside);
+  Fields f(value, "sweep record", place);
+  out.version = f.text("version");
+  out.isa = f.text("isa");
+  out.sweeps = f.text("sweeps");
+  out.complete = f.get_flag("complete");
+  out.failing = f.count("failing");
+  out.seconds = f.number("seconds").value_or(0);
+  out.inputs_per_second = f.number("inputs_per_second").value_or(0);
+  const nlohmann::json* result = f.object("result");
+  if (!result) f.wrong("result", "an object");
+  Fields r(*result, "sweep record, `result`", place);
+  out.inputs = r.get_count("inputs");
+  out.outside = r.count("outside");
+  out.special = r.count("special");
+  out.finite = r.get_count("finite");
+  out.rounded = r.count("rounded");
+  out.escalated = r.count("escalated");
+  out.by_budget = r.count("by_budget");
+  out.hash = r.get_text("hash");
+  out.kernel.max_ulp = r.figure("max_ulp");
+  out.kernel.max_ulp_at = r.values("max_ulp_at");
+  out.kernel.correctly_rounded = r.figure("correctly_rounded");
+  out.kernel.undecided = r.count("undecided");
+  out.kernel.policies = r.counts("policies");
+  out.kernel.exhaustive = out.complete;
+  out.over = r.counts("over");
+  std::sort(out.over.begin(), out.over.end(), [](const auto& a, const auto& b) { return std::atof(a.first.c_str()) < std::atof(b.first.c_str()); });
+  if (const auto* worst = r.array("worst"))
+    for (const auto& item : *worst) {
+      Fields w(item, "sweep record, `worst`", place);
+      out.worst.push_back({w.text("input"), w.text("result"), w.figure("ulp"), w.values("at"), w.text("got")});
+    }
+  if (const auto* binades = r.array("by_binade"))
+    for (const auto& item : *binades) {
+      const bool fits = item.is_array() && item.size() >= 7 && item[0].is_string() && item[1].is_number_unsigned() && item[2].is_number_unsigned() && item[3].is_number_unsigned() && item[6].is_number();
+      if (!fits) r.wrong("by_binade", "arrays [from, results, over 0.5, 1, 2, 4, largest error]");
+      out.binades.push_back({item[0].get<std::string>(), item[1].get<std::uint64_t>(), item[2].get<std::uint64_t>(), item[3].get<std::uint64_t>(), item[6].get<double>()});
+    }
+  if (const auto* falls = r.object("not_monotone")) out.not_monotone = Fields(*falls, "sweep record, `not_monotone`", place).count("count");
+  (void)unknown;
   return out;
 }
 

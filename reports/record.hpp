@@ -104,6 +104,30 @@ struct Kernel {
   std::size_t run = 0;
 };
 
+// A kernel at every input.
+struct Sweep {
+  struct Worst {
+    std::string input, result;  // "negative", "subnormal"
+    std::optional<double> ulp;
+    std::vector<Value> at;
+    std::string got;
+  };
+  struct Binade {
+    std::string from;
+    std::uint64_t results = 0, over_half = 0, over_one = 0;
+    double max_ulp = 0;
+  };
+  Kernel kernel;  // as one that was checked: verdict, failures, largest error
+  std::string version, isa, sweeps, hash;  // sweeps: "all 2^32 inputs"
+  bool complete = false;
+  std::uint64_t failing = 0, inputs = 0, finite = 0, rounded = 0, special = 0, outside = 0, escalated = 0, by_budget = 0, not_monotone = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> over;  // "0.5" → results with a larger error
+  std::vector<Worst> worst;
+  std::vector<Binade> binades;
+  double seconds = 0, inputs_per_second = 0;
+  std::size_t run = 0;
+};
+
 struct Timing {
   std::string plugin, op, kernel, dtype;
   std::string size;
@@ -128,10 +152,11 @@ struct Records {
   std::vector<Run> runs;
   std::vector<Plugin> plugins;
   std::vector<Kernel> kernels;
+  std::vector<Sweep> sweeps;
   std::vector<Timing> timings;
   std::uint64_t unknown_types = 0, unknown_fields = 0;  // left out
   std::vector<std::string> notes;  // what a reader should know: replaced records, runs cut off …
-  Totals totals() const;
+  Totals totals() const;  // of kernels and sweeps
 };
 
 // Reads and merges the files in this order; "-" is standard input.  Throws RecordError.

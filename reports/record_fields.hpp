@@ -18,6 +18,7 @@ nlohmann::json parse_line(std::string_view line, Place);
 Environment environment_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
 Plugin plugin_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
 Kernel kernel_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
+Sweep sweep_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
 Timing timing_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
 End end_fields(const nlohmann::json&, Place, std::uint64_t& unknown);
 

@@ -14,6 +14,9 @@ namespace karat::reports {
 // skipped or could not be judged, and one line of totals.  `width` columns; 0: any.
 std::string console_table(const Records&, bool colour, int width, bool failures = true);
 
+// What was swept, one line each, then what failed.
+std::string sweep_table(const Records&, bool colour, int width);
+
 // One failure as the console shows it, ending in its replay line, which is never broken.
 // Of the kernel only plugin, op, kernel, dtype and level are used.
 std::string failure_block(const Kernel&, const Failure&, bool colour, int width);

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include "reference/fast/compare.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "reference/fast/compare.cpp"
+#include "hwy/foreach_target.h"
+//
+#include "hwy/highway.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+HWY_BEFORE_NAMESPACE();
+namespace karat::fast {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<double>;
+using DU = hn::RebindToUnsigned<D>;
+using DF = hn::Rebind<float, D>;
+using DFU = hn::Rebind<std::uint32_t, D>;
+using V = hn::Vec<D>;
+using M = hn::Mask<D>;
+
+struct Lanes {
+  explicit Lanes(const Scale& s)
+      : least_normal(hn::Set(D(), s.least_normal)), overflow(hn::Set(D(), s.overflow)), half_below(hn::Set(D(), 0.5 - s.resolution)),
+        half_above(hn::Set(D(), 0.5 + s.resolution)), one(hn::Set(D(), 1.0)), huge(hn::Set(D(), 0x1p200)), nan(hn::Set(D(), std::numeric_limits<double>::quiet_NaN())),
+        resolution(hn::Set(D(), s.resolution)), exponent(hn::Set(DU(), 0x7ff0000000000000u)),
+        // Of doubles within 2^-46 of a power of two, plus `about`, these bits are 0.
+        about(hn::Set(DU(), std::uint64_t{1} << (53 - promised_bits))), power_bits(hn::Set(DU(), 0x000fffffffffffffu & ~((std::uint64_t{2} << (53 - promised_bits)) - 1))),
+        inverse(hn::Set(DU(), (std::uint64_t{2046} + static_cast<std::uint64_t>(s.precision) - 1) << 52)) {}
+
+  V least_normal, overflow, half_below, half_above, one, huge, nan, resolution;
+  hn::Vec<DU> exponent, about, power_bits, inverse;
+  V minus_one = hn::Set(D(), -1.0), worst_normal = minus_one, worst_subnormal = minus_one;
+  std::size_t rounded = 0, decided = 0, above_one = 0, other_zero = 0;
+
+  // t = y to a double, off = got − y.
+  HWY_INLINE void judge(V t, V got, V off, M lanes, double* ulps) {
+    const D d;
+    const DU du;
+    const V size = hn::Abs(t);
+    const auto bits = hn::BitCast(du, hn::Max(size, least_normal));
+    // 2^(p − 1 − exponent): errors become ulps of y.
+    const V error = hn::Mul(hn::Abs(off), hn::BitCast(d, hn::Sub(inverse, hn::And(bits, exponent))));
+    // Beside a power of two it is not known on which side y lies, and an ulp is twice as much on one.
+    const M power = hn::Eq(hn::BitCast(d, hn::And(hn::Add(hn::BitCast(du, size), about), power_bits)), hn::Zero(d));
+    const M open = hn::And(hn::And(power, hn::Gt(error, resolution)), hn::Gt(size, least_normal));
+    finish(t, got, error, open, lanes, ulps);
+  }
+
+  HWY_INLINE void finish(V t, V got, V error, M open0, M lanes, double* ulps) {
+    const D d;
+    const V size = hn::Abs(t);
+    M near = hn::AndNot(open0, hn::Lt(error, half_below));
+    M far = hn::And(hn::AndNot(open0, hn::Gt(error, half_above)), hn::Lt(error, huge));
+    if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Lt(size, overflow)))) {
+      // Rounds to infinity: that is right, and everything else is looked at.
+      const M beyond = hn::Ge(size, overflow);
+      const M right = hn::And(beyond, hn::Eq(got, hn::CopySign(hn::Set(d, std::numeric_limits<double>::infinity()), t)));
+      near = hn::Or(hn::AndNot(beyond, near), right);
+      far = hn::AndNot(beyond, far);
+      error = hn::IfThenZeroElse(beyond, error);
+    }
+    near = hn::And(near, lanes);
+    far = hn::And(far, lanes);
+    const M known = hn::Or(near, far);
+    error = hn::IfThenElseZero(known, error);
+    rounded += hn::CountTrue(d, near);
+    decided += hn::CountTrue(d, known);
+    V shown = hn::IfThenElse(known, error, nan);
+    const M small = hn::Lt(size, least_normal);
+    if (HWY_UNLIKELY(!hn::AllFalse(d, small))) {
+      worst_subnormal = hn::Max(worst_subnormal, hn::IfThenElse(hn::And(small, known), error, minus_one));
+      worst_normal = hn::Max(worst_normal, hn::IfThenElse(hn::AndNot(small, known), error, minus_one));
+      shown = hn::IfThenElse(hn::And(small, known), hn::Neg(error), shown);
+      const M zero = hn::And(hn::And(known, hn::Eq(got, hn::Zero(d))), hn::Ne(t, hn::Zero(d)));
+      const M opposite = hn::Lt(hn::Mul(hn::CopySign(one, got), hn::CopySign(one, t)), hn::Zero(d));
+      other_zero += hn::CountTrue(d, hn::And(zero, opposite));
+    } else {
+      worst_normal = hn::Max(worst_normal, error);
+    }
+    above_one += hn::CountTrue(d, hn::Gt(error, one));
+    hn::StoreU(shown, d, ulps);
+  }
+};
+
+HWY_INLINE V GotAt(const Piece& piece, std::size_t i) { return hn::PromoteTo(D(), hn::LoadU(DF(), piece.got + i)); }
+
+template <class Body>
+HWY_INLINE void ForEach(const Piece& piece, const Body& body) {
+  const std::size_t n = hn::Lanes(D());
+  std::size_t i = 0;
+  const M all = hn::Eq(hn::Zero(D()), hn::Zero(D()));
+  for (; i + n <= piece.count; i += n) body(i, all);
+  if (i < piece.count) body(i, hn::FirstN(D(), piece.count - i));
+}
+
+void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparison& result) {
+  const D d;
+  Lanes lanes(scale);
+  const Segment& s = *piece.segment;
+  const M none = hn::Ne(hn::Zero(d), hn::Zero(d));
+  bool constant = s.kind == Segment::Kind::beyond || s.slope == 0;
+  for (std::size_t k = 1; k <= degree; ++k) constant = constant && s.c[k] == 0;
+  if (constant) {
+    const double y = s.kind == Segment::Kind::beyond ? std::copysign(HUGE_VAL, s.hi) : s.hi + s.c[0];
+    const int lowest = std::ilogb(scale.least_normal);
+    const auto binade = [&](double v) { return v < scale.least_normal ? lowest : std::isfinite(v) ? std::ilogb(v) : 1000; };
+    // Strictly less than `most`.
+    const int low = binade(s.least), high = std::max(low, s.least < s.most ? binade(std::nextafter(s.most, 0.0)) : low);
+    const V t = hn::Set(d, y), hi = hn::Set(d, s.hi), c0 = hn::Set(d, s.c[0]), per_ulp = hn::Set(d, std::ldexp(1.0, scale.precision - 1 - low));
+    const M doubtful = low == high ? none : hn::Eq(hn::Zero(d), hn::Zero(d));
+    ForEach(piece, [&](std::size_t i, M used) HWY_ATTR {
+      const V got = GotAt(piece, i);
+      const V error = hn::Mul(hn::Abs(hn::Sub(hn::Sub(got, hi), c0)), per_ulp);
+      lanes.finish(t, got, error, hn::And(doubtful, hn::Gt(error, lanes.resolution)), used, ulps + i);
+    });
+  } else {
+    const V center = hn::Set(d, s.center), hi = hn::Set(d, s.hi);
+    const V c0 = hn::Set(d, s.c[0]), c1 = hn::Set(d, s.c[1]), c2 = hn::Set(d, s.c[2]), c3 = hn::Set(d, s.c[3]), c4 = hn::Set(d, s.c[4]),
+            c5 = hn::Set(d, s.c[5]), c6 = hn::Set(d, s.c[6]);
+    static_assert(degree == 6);
+    const auto body = [&](std::size_t i, M used, V x) HWY_ATTR {
+      const V at = hn::Sub(x, center);
+      V sum = hn::MulAdd(c6, at, c5);
+      sum = hn::MulAdd(sum, at, c4);
+      sum = hn::MulAdd(sum, at, c3);
+      sum = hn::MulAdd(sum, at, c2);
+      sum = hn::MulAdd(sum, at, c1);
+      sum = hn::MulAdd(sum, at, c0);
+      const V got = GotAt(piece, i);
+      lanes.judge(hn::Add(hi, sum), got, hn::Sub(hn::Sub(got, hi), sum), used, ulps + i);
+    };
+    if (piece.inputs) {
+      ForEach(piece, [&](std::size_t i, M used) HWY_ATTR { body(i, used, hn::PromoteTo(D(), hn::LoadU(DF(), piece.inputs + i))); });
+    } else {
+      const auto iota = hn::Iota(DFU(), 0);
+      ForEach(piece, [&](std::size_t i, M used) HWY_ATTR {
+        const auto bits = hn::Add(hn::Set(DFU(), piece.first + static_cast<std::uint32_t>(i)), iota);
+        body(i, used, hn::PromoteTo(D(), hn::BitCast(DF(), bits)));
+      });
+    }
+  }
+  result.rounded = static_cast<std::uint32_t>(lanes.rounded);
+  result.open = static_cast<std::uint32_t>(piece.count - lanes.decided);
+  result.above_one = static_cast<std::uint32_t>(lanes.above_one);
+  result.other_zero = static_cast<std::uint32_t>(lanes.other_zero);
+  result.worst_normal = hn::GetLane(hn::MaxOfLanes(d, lanes.worst_normal));
+  result.worst_subnormal = hn::GetLane(hn::MaxOfLanes(d, lanes.worst_subnormal));
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace karat::fast
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace karat::fast {
+
+HWY_EXPORT(CompareLanes);
+
+Scale::Scale(const Format& format)
+    : least_normal(std::ldexp(1.0, format.e_min)),
+      // The middle between the largest finite number and 2^(e_max + 1), and more than what a segment is off by.
+      overflow((std::ldexp(2.0, format.e_max) - std::ldexp(1.0, format.e_max - format.precision)) * (1 + 0x1p-44)),
+      precision(format.precision),
+      resolution(std::ldexp(1.0, format.precision - promised_bits + 1)) {}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  // A better target has a lower bit.
+  for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) names.emplace_back(hwy::TargetName(rest & -rest));
+  return names;
+}
+
+Compare comparing(const std::string& instruction_set) {
+  for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1)
+    if (instruction_set.empty() || instruction_set == hwy::TargetName(rest & -rest)) {
+      if constexpr ((HWY_TARGETS & (HWY_TARGETS - 1)) == 0) return HWY_DISPATCH_TABLE(CompareLanes)[0];
+      hwy::ChosenTarget chosen;
+      chosen.Update(rest & -rest);
+      return HWY_DISPATCH_TABLE(CompareLanes)[chosen.GetIndex()];
+    }
+  return nullptr;
+}
+
+}  // namespace karat::fast
+#endif
