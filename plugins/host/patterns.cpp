@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Filling memory with a pattern, finding what changed, hashing.
+#include <xxhash.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -54,29 +56,6 @@ std::size_t count_changed(const std::byte* begin, std::size_t bytes, const std::
   return changed;
 }
 
-std::uint64_t hash_bytes(const std::byte* begin, std::size_t bytes) {
-  // Four lanes, so that it runs at memory speed.  Each step is a bijection of its lane: a
-  // change of a single word always changes the result.
-  constexpr std::uint64_t multiplier = 0x9e37'79b9'7f4a'7c15;  // 2^64 / golden ratio, odd
-  std::uint64_t lanes[4] = {1, 2, 3, 4};
-  const auto step = [](std::uint64_t lane, std::uint64_t word) {
-    const std::uint64_t product = (lane ^ word) * multiplier;
-    return product ^ product >> 32;
-  };
-  std::size_t i = 0;
-  for (; i + 32 <= bytes; i += 32) {
-    std::uint64_t words[4];
-    std::memcpy(words, begin + i, 32);
-    for (int k = 0; k < 4; ++k) lanes[k] = step(lanes[k], words[k]);
-  }
-  for (; i < bytes; i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, begin + i, std::min<std::size_t>(8, bytes - i));
-    lanes[0] = step(lanes[0], word);
-  }
-  std::uint64_t hash = bytes;
-  for (const std::uint64_t lane : lanes) hash = step(hash, lane);
-  return hash;
-}
+std::uint64_t hash_bytes(const std::byte* begin, std::size_t bytes) { return XXH3_64bits(begin, bytes); }
 
 }  // namespace karat::host

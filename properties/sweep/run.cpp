@@ -102,10 +102,10 @@ class Caller {
   std::vector<std::size_t> holding(bool second) const {
     const T* at = reinterpret_cast<const T*>(spans_.back().data());
     const auto pattern = static_cast<T>(poison(second));
-    bool any = false;
-    for (std::size_t i = 0; i < count_; ++i) any |= at[i] == pattern;
+    T any = 0;  // as wide as an element: the loop becomes vectors
+    for (std::size_t i = 0; i < count_; ++i) any = static_cast<T>(any | (at[i] == pattern ? 1 : 0));
     std::vector<std::size_t> found;
-    for (std::size_t i = 0; any && i < count_; ++i)
+    for (std::size_t i = 0; any != 0 && i < count_; ++i)
       if (at[i] == pattern) found.push_back(i);
     return found;
   }

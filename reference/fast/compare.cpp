@@ -7,6 +7,7 @@
 //
 #include "hwy/highway.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -99,21 +100,117 @@ HWY_INLINE void ForEach(const Piece& piece, const Body& body) {
   if (i < piece.count) body(i, hn::FirstN(D(), piece.count - i));
 }
 
-void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparison& result) {
+// Σ c_k d^k by Horner's rule; of a straight line only what is not 0.
+struct Polynomial {
+  explicit Polynomial(const Segment& s) : straight(true) {
+    for (std::size_t k = 0; k <= degree; ++k) c[k] = hn::Set(D(), s.c[k]);
+    for (std::size_t k = 2; k <= degree; ++k) straight = straight && s.c[k] == 0;
+  }
+  template <bool kStraight>
+  HWY_INLINE V at(V x) const {
+    if constexpr (kStraight) return hn::MulAdd(c[1], x, c[0]);
+    V sum = c[degree];
+    for (std::size_t k = degree; k-- > 0;) sum = hn::MulAdd(sum, x, c[k]);
+    return sum;
+  }
+  V c[degree + 1];
+  bool straight;
+};
+
+HWY_INLINE V InputBits(std::uint32_t first, std::size_t i) {
+  const auto bits = hn::Add(hn::Set(DFU(), first + static_cast<std::uint32_t>(i)), hn::Iota(DFU(), 0));
+  return hn::PromoteTo(D(), hn::BitCast(DF(), bits));
+}
+
+// Where |y| stays in one binade of normal numbers, and every result is decided: otherwise false, and
+// nothing is to be taken from it.
+template <bool kStraight, bool kPatterns>
+bool Quick(const Scale& scale, const Piece& piece, double* ulps, Comparison& result) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const Segment& s = *piece.segment;
+  const Polynomial polynomial(s);
+  const V center = hn::Set(d, s.center), hi = hn::Set(d, s.hi), per_ulp = hn::Set(d, std::ldexp(1.0, scale.precision - 1 - std::ilogb(s.least)));
+  const V half_below = hn::Set(d, 0.5 - scale.resolution), half_above = hn::Set(d, 0.5 + scale.resolution), one = hn::Set(d, 1.0);
+  V worst = hn::Zero(d);
+  auto near = hn::Zero(di), far = hn::Zero(di), over = hn::Zero(di);  // minus how many
+  const std::size_t n = hn::Lanes(d), whole = piece.count - piece.count % n;
+  for (std::size_t i = 0; i < whole; i += n) {
+    const V x = kPatterns ? InputBits(piece.first, i) : hn::PromoteTo(d, hn::LoadU(DF(), piece.inputs + i));
+    const V sum = polynomial.at<kStraight>(hn::Sub(x, center));
+    const V error = hn::Mul(hn::Abs(hn::Sub(hn::Sub(GotAt(piece, i), hi), sum)), per_ulp);
+    near = hn::Add(near, hn::BitCast(di, hn::VecFromMask(d, hn::Lt(error, half_below))));
+    far = hn::Add(far, hn::BitCast(di, hn::VecFromMask(d, hn::Gt(error, half_above))));
+    over = hn::Add(over, hn::BitCast(di, hn::VecFromMask(d, hn::Gt(error, one))));
+    worst = hn::Max(error, worst);
+    hn::StoreU(error, d, ulps + i);
+  }
+  const auto count = [&](auto v) { return static_cast<std::uint32_t>(-hn::GetLane(hn::SumOfLanes(di, v))); };
+  result.rounded = count(near);
+  result.above_one = count(over);
+  result.worst_normal = hn::GetLane(hn::MaxOfLanes(d, worst));
+  return result.rounded + count(far) == whole && result.worst_normal < 0x1p200;
+}
+
+// What is one number over a segment.
+struct Constant {
+  Constant(const Scale& scale, const Segment& s) {
+    constant = s.kind == Segment::Kind::beyond || s.slope == 0;
+    for (std::size_t k = 1; k <= degree; ++k) constant = constant && s.c[k] == 0;
+    if (!constant) return;
+    y = s.kind == Segment::Kind::beyond ? std::copysign(HUGE_VAL, s.hi) : s.hi + s.c[0];
+    const int lowest = std::ilogb(scale.least_normal);
+    const auto binade = [&](double v) { return v < scale.least_normal ? lowest : std::isfinite(v) ? std::ilogb(v) : 1000; };
+    const int low = binade(s.least);
+    // Strictly less than `most`.
+    doubtful = s.least < s.most && binade(std::nextafter(s.most, 0.0)) > low;
+    per_ulp = std::ldexp(1.0, scale.precision - 1 - low);
+  }
+  bool constant = false;
+  double y = 0, per_ulp = 0;  // of the lower binade, if `doubtful`: an error in ulps is that or half of it
+  bool doubtful = false;
+};
+
+// Where every result is the correctly rounded one: otherwise false, and nothing is to be taken from it.
+bool QuickConstant(const Scale& scale, const Piece& piece, const Constant& constant, double* ulps, Comparison& result) {
+  const D d;
+  const Segment& s = *piece.segment;
+  const bool infinite = !(std::abs(constant.y) < scale.overflow), small = std::abs(constant.y) < scale.least_normal;
+  const V hi = hn::Set(d, s.hi), c0 = hn::Set(d, s.c[0]), per_ulp = hn::Set(d, constant.per_ulp);
+  const V limit = hn::Set(d, constant.doubtful ? scale.resolution : 0.5 - scale.resolution);
+  const V expected = hn::Set(d, std::copysign(HUGE_VAL, constant.y)), sign = hn::Set(d, std::copysign(1.0, constant.y));
+  const V minus = hn::Set(d, small ? -0.0 : 0.0);  // errors of subnormal results are stored negative
+  V worst = hn::Zero(d);
+  M right = hn::Eq(hn::Zero(d), hn::Zero(d));
+  const std::size_t n = hn::Lanes(d), whole = piece.count - piece.count % n;
+  for (std::size_t i = 0; i < whole; i += n) {
+    const V got = GotAt(piece, i);
+    if (infinite) {
+      right = hn::And(right, hn::Eq(got, expected));
+      hn::StoreU(hn::Zero(d), d, ulps + i);
+      continue;
+    }
+    const V error = hn::Mul(hn::Abs(hn::Sub(hn::Sub(got, hi), c0)), per_ulp);
+    right = hn::And(right, hn::Lt(error, limit));
+    // A zero of the other sign is counted elsewhere.
+    if (small && constant.y != 0) right = hn::And(right, hn::Gt(hn::Mul(hn::CopySign(sign, got), sign), hn::Zero(d)));
+    worst = hn::Max(error, worst);
+    hn::StoreU(hn::Or(error, minus), d, ulps + i);
+  }
+  if (!hn::AllTrue(d, right)) return false;
+  result.rounded = static_cast<std::uint32_t>(whole);
+  (small ? result.worst_subnormal : result.worst_normal) = infinite ? 0 : hn::GetLane(hn::MaxOfLanes(d, worst));
+  return true;
+}
+
+void Careful(const Scale& scale, const Piece& piece, double* ulps, Comparison& result) {
   const D d;
   Lanes lanes(scale);
   const Segment& s = *piece.segment;
   const M none = hn::Ne(hn::Zero(d), hn::Zero(d));
-  bool constant = s.kind == Segment::Kind::beyond || s.slope == 0;
-  for (std::size_t k = 1; k <= degree; ++k) constant = constant && s.c[k] == 0;
-  if (constant) {
-    const double y = s.kind == Segment::Kind::beyond ? std::copysign(HUGE_VAL, s.hi) : s.hi + s.c[0];
-    const int lowest = std::ilogb(scale.least_normal);
-    const auto binade = [&](double v) { return v < scale.least_normal ? lowest : std::isfinite(v) ? std::ilogb(v) : 1000; };
-    // Strictly less than `most`.
-    const int low = binade(s.least), high = std::max(low, s.least < s.most ? binade(std::nextafter(s.most, 0.0)) : low);
-    const V t = hn::Set(d, y), hi = hn::Set(d, s.hi), c0 = hn::Set(d, s.c[0]), per_ulp = hn::Set(d, std::ldexp(1.0, scale.precision - 1 - low));
-    const M doubtful = low == high ? none : hn::Eq(hn::Zero(d), hn::Zero(d));
+  if (const Constant constant(scale, s); constant.constant) {
+    const V t = hn::Set(d, constant.y), hi = hn::Set(d, s.hi), c0 = hn::Set(d, s.c[0]), per_ulp = hn::Set(d, constant.per_ulp);
+    const M doubtful = constant.doubtful ? hn::Eq(hn::Zero(d), hn::Zero(d)) : none;
     ForEach(piece, [&](std::size_t i, M used) HWY_ATTR {
       const V got = GotAt(piece, i);
       const V error = hn::Mul(hn::Abs(hn::Sub(hn::Sub(got, hi), c0)), per_ulp);
@@ -121,29 +218,15 @@ void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparis
     });
   } else {
     const V center = hn::Set(d, s.center), hi = hn::Set(d, s.hi);
-    const V c0 = hn::Set(d, s.c[0]), c1 = hn::Set(d, s.c[1]), c2 = hn::Set(d, s.c[2]), c3 = hn::Set(d, s.c[3]), c4 = hn::Set(d, s.c[4]),
-            c5 = hn::Set(d, s.c[5]), c6 = hn::Set(d, s.c[6]);
-    static_assert(degree == 6);
+    const Polynomial polynomial(s);
     const auto body = [&](std::size_t i, M used, V x) HWY_ATTR {
-      const V at = hn::Sub(x, center);
-      V sum = hn::MulAdd(c6, at, c5);
-      sum = hn::MulAdd(sum, at, c4);
-      sum = hn::MulAdd(sum, at, c3);
-      sum = hn::MulAdd(sum, at, c2);
-      sum = hn::MulAdd(sum, at, c1);
-      sum = hn::MulAdd(sum, at, c0);
-      const V got = GotAt(piece, i);
+      const V sum = polynomial.at<false>(hn::Sub(x, center)), got = GotAt(piece, i);
       lanes.judge(hn::Add(hi, sum), got, hn::Sub(hn::Sub(got, hi), sum), used, ulps + i);
     };
-    if (piece.inputs) {
+    if (piece.inputs)
       ForEach(piece, [&](std::size_t i, M used) HWY_ATTR { body(i, used, hn::PromoteTo(D(), hn::LoadU(DF(), piece.inputs + i))); });
-    } else {
-      const auto iota = hn::Iota(DFU(), 0);
-      ForEach(piece, [&](std::size_t i, M used) HWY_ATTR {
-        const auto bits = hn::Add(hn::Set(DFU(), piece.first + static_cast<std::uint32_t>(i)), iota);
-        body(i, used, hn::PromoteTo(D(), hn::BitCast(DF(), bits)));
-      });
-    }
+    else
+      ForEach(piece, [&](std::size_t i, M used) HWY_ATTR { body(i, used, InputBits(piece.first, i)); });
   }
   result.rounded = static_cast<std::uint32_t>(lanes.rounded);
   result.open = static_cast<std::uint32_t>(piece.count - lanes.decided);
@@ -151,6 +234,40 @@ void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparis
   result.other_zero = static_cast<std::uint32_t>(lanes.other_zero);
   result.worst_normal = hn::GetLane(hn::MaxOfLanes(d, lanes.worst_normal));
   result.worst_subnormal = hn::GetLane(hn::MaxOfLanes(d, lanes.worst_subnormal));
+}
+
+// |y| in one binade of normal numbers, not beside its ends.
+bool IsPlain(const Scale& scale, const Segment& s) {
+  if (s.kind != Segment::Kind::polynomial || s.least < scale.least_normal * (1 + 0x1p-40) || !(s.most < 0.5 * scale.overflow)) return false;
+  return std::ilogb(s.least * (1 - 0x1p-40)) == std::ilogb(s.most * (1 + 0x1p-40));
+}
+
+void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparison& result) {
+  result = {};
+  const std::size_t rest = piece.count % hn::Lanes(D());
+  const Constant constant(scale, *piece.segment);
+  if (piece.count > rest && (constant.constant || IsPlain(scale, *piece.segment))) {
+    const bool straight = Polynomial(*piece.segment).straight;
+    const bool done = constant.constant ? QuickConstant(scale, piece, constant, ulps, result)
+                      : piece.inputs    ? (straight ? Quick<true, false>(scale, piece, ulps, result) : Quick<false, false>(scale, piece, ulps, result))
+                                        : (straight ? Quick<true, true>(scale, piece, ulps, result) : Quick<false, true>(scale, piece, ulps, result));
+    if (done) {
+      if (rest == 0) return;
+      const std::size_t whole = piece.count - rest;
+      const Piece tail{.segment = piece.segment, .inputs = piece.inputs ? piece.inputs + whole : nullptr, .first = piece.first + static_cast<std::uint32_t>(whole), .got = piece.got + whole, .count = rest};
+      Comparison last;
+      Careful(scale, tail, ulps + whole, last);
+      result.rounded += last.rounded;
+      result.open += last.open;
+      result.above_one += last.above_one;
+      result.other_zero += last.other_zero;
+      result.worst_normal = std::max(result.worst_normal, last.worst_normal);
+      result.worst_subnormal = std::max(result.worst_subnormal, last.worst_subnormal);
+      return;
+    }
+    result = {};
+  }
+  Careful(scale, piece, ulps, result);
 }
 
 }  // namespace
