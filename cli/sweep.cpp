@@ -98,7 +98,7 @@ class SweepCommand {
     progress_.clear();
     if (!ranks_.first()) return conforms;
     const int code = exit_code(tally_.failed > 0, tally_.errors > 0 || interrupted(), tally_.passed + tally_.failed + tally_.parts > 0);
-    if (!interrupted()) recorder_.end(tally_.passed, tally_.failed, tally_.skipped, tally_.errors, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), code);
+    if (!interrupted()) recorder_.end(tally_.passed, tally_.failed, tally_.skipped, tally_.errors + tally_.parts, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), code);
     finish(code);
     return code;
   }

@@ -70,7 +70,7 @@ struct ChunkJudge::State {
   std::uint64_t chunk = 0, begin = 0;
   std::span<const std::byte> got;
   std::array<double, block + fast::padding> ulps{};
-  std::array<float, block + fast::padding> x{}, y{};
+  std::array<float, block + fast::padding> y{};
   // Results that are no numbers are alike as long as input segment and bits are.
   struct Memory {
     std::uint64_t segment = 0;
@@ -85,14 +85,12 @@ struct ChunkJudge::State {
       : plan(p), level(l), demand(demand_of(l)), format(*p.format), scale(format),
         monotone(p.op->inputs.size() == 1 && std::find(p.op->laws.begin(), p.op->laws.end(), "monotone") != p.op->laws.end()) {
     if (format.width == 16)
-      for (Bits b = 0; b < 65536; ++b) floats.push_back(static_cast<float>(to_double(format, b)));
+      for (Bits b = 0; b < 65536 + fast::padding; ++b) floats.push_back(b < 65536 ? static_cast<float>(to_double(format, b)) : 0);
   }
 
   Bits got_at(std::uint64_t position) const {
-    const std::byte* at = got.data() + (position - begin) * format.bytes();
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, at, static_cast<std::size_t>(format.bytes()));
-    return bits;
+    if (format.width == 32) return reinterpret_cast<const std::uint32_t*>(got.data())[position - begin];
+    return reinterpret_cast<const std::uint16_t*>(got.data())[position - begin];
   }
 
   Judgement judge_alone(std::uint64_t position, Bits result) const {
@@ -197,11 +195,8 @@ struct ChunkJudge::State {
         piece.got = y.data();
       }
     } else {
-      for (std::size_t i = 0; i < count; ++i) {
-        x[i] = floats[plan.pattern_of(from + i)];
-        y[i] = floats[got_at(from + i)];
-      }
-      piece.inputs = x.data();
+      fast::widen(format, reinterpret_cast<const std::uint16_t*>(got.data()) + (from - begin), count, y.data());
+      piece.inputs = floats.data() + plan.pattern_of(from);
       piece.got = y.data();
     }
     fast::Comparison c;
@@ -242,21 +237,23 @@ struct ChunkJudge::State {
         if (std::isnan(ulps[i])) open(s, from + i);
     if (c.other_zero > 0 && demand.zero_sign)
       for (std::size_t i = 0; i < count; ++i)
-        if (const Bits result = got_at(from + i); !std::isnan(ulps[i]) && is_zero(format, result) && is_negative(format, result) != (s.hi + s.c[0] < 0))
+        if (const Bits result = got_at(from + i); !std::isnan(ulps[i]) && !refused(std::abs(ulps[i])) && is_zero(format, result) && is_negative(format, result) != (s.hi + s.c[0] < 0))
           if (const Judgement j = escalate(from + i, result); !j.ok) offend(j.kind, from + i, from + i, result);
   }
+
+  bool refused(double error) const { return (demand.correctly_rounded && error > 0.5) || error > demand.limit + scale.resolution; }
 
   // What the level refuses for certain is counted; what lies within the resolution of its limit goes to the enclosure.
   void refuse(const fast::Segment& s, std::uint64_t from, std::size_t count, const fast::Comparison& c) {
     if (c.rounded + c.open == count) return;
     // Less than one ulp away, but in the binade below y's, where an ulp is half as much: no neighbour of y.
-    const bool power_inside = demand.neighbours && (s.least == 0 || !(s.most < HUGE_VAL) || std::ilogb(s.least * (1 - 0x1p-20)) != std::ilogb(s.most));
+    const bool power_inside = demand.neighbours && (s.least == 0 || !(s.most < HUGE_VAL) || std::ilogb(s.least * (1 - std::ldexp(4.0, -format.precision))) != std::ilogb(s.most));
     if (!demand.correctly_rounded && !power_inside && std::max(c.worst_normal, c.worst_subnormal) <= demand.limit - scale.resolution) return;
     for (std::size_t i = 0; i < count; ++i) {
       const double error = std::abs(ulps[i]);
       if (!(error > 0.5)) continue;  // rounded, or open
       const Bits result = got_at(from + i);
-      if (demand.correctly_rounded || error > demand.limit + scale.resolution) {
+      if (refused(error)) {
         offend(Kind::inaccurate, from + i, from + i, result, {error, from + i, result});
       } else if (error > demand.limit - scale.resolution || (power_inside && (result & format.fraction_mask()) >= format.fraction_mask() - 1)) {
         const Judgement j = escalate(from + i, result);

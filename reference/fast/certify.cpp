@@ -21,18 +21,22 @@ struct Exact {
 
 std::optional<Exact> doubled(const Enclosure& y, double floor, const Bounds& strict = {}) {
   if (!y.is_bounded()) return std::nullopt;
-  Exact e;
-  e.high = y.midpoint();
-  if (!std::isfinite(e.high)) return std::nullopt;
-  const Enclosure rest = y - Enclosure(e.high);
-  double low = lower_double(rest), high = upper_double(rest);
-  if (strict.above) low = std::max(low, lower_double(*strict.above - Enclosure(e.high)));
-  if (strict.below) high = std::min(high, upper_double(*strict.below - Enclosure(e.high)));
-  // Beside a power of two the side counts.
+  const Parts p = parts(y);
+  if (!std::isfinite(p.high)) return std::nullopt;
+  Exact e{p.high, p.low};
   int exponent = 0;
-  if (low < 0 && high > 0 && std::abs(std::frexp(e.high, &exponent)) == 0.5) return std::nullopt;
-  if (!(high - low <= 0x1p-56 * std::max(std::abs(e.high), floor))) return std::nullopt;
-  e.low = low + (high - low) / 2;
+  // Beside a power of two the side counts.
+  const bool power = std::abs(std::frexp(p.high, &exponent)) == 0.5 && p.radius > 0 && std::abs(p.low) <= p.radius;
+  if (power || strict.above || strict.below) {
+    double low = p.low - p.radius, high = p.low + p.radius;
+    if (strict.above) low = std::max(low, lower_double(*strict.above - Enclosure(e.high)));
+    if (strict.below) high = std::min(high, upper_double(*strict.below - Enclosure(e.high)));
+    if (power && low < 0 && high > 0) return std::nullopt;
+    if (!(high - low <= 0x1p-56 * std::max(std::abs(e.high), floor))) return std::nullopt;
+    e.low = low + (high - low) / 2;
+    return e;
+  }
+  if (!(2 * p.radius <= 0x1p-56 * std::max(std::abs(e.high), floor))) return std::nullopt;
   return e;
 }
 

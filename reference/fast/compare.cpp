@@ -270,6 +270,25 @@ void CompareLanes(const Scale& scale, const Piece& piece, double* ulps, Comparis
   Careful(scale, piece, ulps, result);
 }
 
+void WidenLanes(bool half, const std::uint16_t* from, std::size_t count, float* to) {
+  const hn::ScalableTag<float> df;
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const hn::Rebind<std::uint16_t, decltype(df)> d16;
+  const hn::Rebind<hwy::float16_t, decltype(df)> dh;
+  const std::size_t n = hn::Lanes(df);
+  HWY_ALIGN std::uint16_t last[64] = {};
+  for (std::size_t i = 0; i < count; i += n) {
+    const std::uint16_t* at = from + i;
+    if (i + n > count) {  // nothing is read behind the end
+      std::copy(at, from + count, last);
+      at = last;
+    }
+    const auto bits = hn::LoadU(d16, at);
+    const auto wide = half ? hn::PromoteTo(df, hn::BitCast(dh, bits)) : hn::BitCast(df, hn::ShiftLeft<16>(hn::PromoteTo(du, bits)));
+    hn::StoreU(wide, df, to + i);
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::fast
@@ -279,6 +298,11 @@ HWY_AFTER_NAMESPACE();
 namespace karat::fast {
 
 HWY_EXPORT(CompareLanes);
+HWY_EXPORT(WidenLanes);
+
+void widen(const Format& format, const std::uint16_t* from, std::size_t count, float* to) {
+  HWY_DYNAMIC_DISPATCH(WidenLanes)(format.dtype == Dtype::f16, from, count, to);
+}
 
 Scale::Scale(const Format& format)
     : least_normal(std::ldexp(1.0, format.e_min)),

@@ -44,6 +44,9 @@ struct Comparison {
 // `beyond` segments only.  `ulps` has room for `padding` more.
 using Compare = void (*)(const Scale& scale, const Piece& piece, double* ulps, Comparison& result);
 
+// Numbers of a 16-bit format as floats, NaN and infinities included; `to` has room for `padding` more.
+void widen(const Format& format, const std::uint16_t* from, std::size_t count, float* to);
+
 // For one of instruction_sets(), by default the best; nullptr if it is none of them.
 Compare comparing(const std::string& instruction_set = "");
 // What this processor and build have, the best first: "AVX3", "AVX2", …

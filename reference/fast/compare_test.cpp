@@ -175,3 +175,19 @@ TEST_CASE("consecutive bit patterns are the inputs that they stand for") {
       CHECK(again.rounded == r.comparison.rounded);
     }
 }
+
+TEST_CASE("numbers of 16 bits are widened to what they are") {
+  for (const Dtype dtype : {Dtype::f16, Dtype::bf16}) {
+    const Format& f = format(dtype);
+    std::vector<std::uint16_t> all(65536 + 5);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+    std::vector<float> wide(all.size() + padding);
+    widen(f, all.data(), all.size(), wide.data());
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const double exact = to_double(f, all[i]);
+      right += std::isnan(exact) ? std::isnan(wide[i]) : exact == static_cast<double>(wide[i]);
+    }
+    CHECK(right == all.size());
+  }
+}

@@ -44,6 +44,8 @@ Bits from_ordinal(const Format& f, std::int64_t n) {
 }
 
 double to_double(const Format& f, Bits b) {
+  if (f.dtype == Dtype::f32 && !is_nan(f, b)) return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(b)));
+  if (f.dtype == Dtype::f64 && !is_nan(f, b)) return std::bit_cast<double>(b);
   const double sign = is_negative(f, b) ? -1.0 : 1.0;
   const Bits m = magnitude(f, b);
   if (m > f.infinity()) return std::copysign(std::numeric_limits<double>::quiet_NaN(), sign);

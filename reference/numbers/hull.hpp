@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Enclosures of whole ranges, and their ends as doubles.
+// Enclosures of whole ranges, and enclosures as doubles.
 #pragma once
 
 #include "reference/numbers/enclosure.hpp"
@@ -13,5 +13,11 @@ Enclosure hull(const Enclosure& low, const Enclosure& high);
 // that none falls below.
 double upper_double(const Enclosure& x);
 double lower_double(const Enclosure& x);
+
+// Every number inside lies within `radius` of high + low; not finite if there is no such double.
+struct Parts {
+  double high = 0, low = 0, radius = 0;
+};
+Parts parts(const Enclosure& x);
 
 }  // namespace karat

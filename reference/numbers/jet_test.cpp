@@ -90,6 +90,21 @@ TEST_CASE("coefficients over a ball hold those at each of its points") {
   }
 }
 
+TEST_CASE("the parts of an enclosure hold it") {
+  for (const int bits : {30, 64, 128, 300}) {
+    const PrecisionScope scope(bits);
+    for (const Enclosure& x : {Enclosure(1) / 3, exp(Enclosure(-700)), -log(Enclosure(7)), Enclosure(0x1p-1074) / 3, Enclosure(5), exp(Enclosure(20)) + ldexp(Enclosure(1), -200)}) {
+      const Parts p = parts(x);
+      const PrecisionScope wide(2400);
+      const Enclosure middle = Enclosure(p.high) + Enclosure(p.low), radius(p.radius);
+      CHECK((middle - radius).certainly_at_most(x.lower_end()));
+      CHECK(x.upper_end().certainly_at_most(middle + radius));
+      CHECK(p.radius <= std::abs(p.high) * std::ldexp(1.0, 3 - std::min(bits, 100)) + 0x1p-999);  // no radius is smaller
+    }
+  }
+  CHECK_FALSE(std::isfinite(parts(exp(Enclosure(1000))).high));
+}
+
 TEST_CASE("a hull holds both ends and little more") {
   const PrecisionScope scope(64);
   const Enclosure h = hull(Enclosure(-0x1p-3), Enclosure(0x1.8p+1));
