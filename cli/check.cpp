@@ -21,7 +21,7 @@ struct Options {
   std::vector<std::string> plugins;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, report, failures;
+  std::string record, report, failures, hunted = "hunted";
   std::optional<std::string> waivers;
   bool quiet = false;
 };
@@ -35,6 +35,7 @@ int check(const Options& options, const std::vector<std::string>& command) {
   run.level = options.level.get();
   run.record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
   run.failures = options.failures.empty() && !options.record.empty() ? options.record + ".cases" : options.failures;
+  run.hunted = options.hunted;
   run.command = command;
   if (options.waivers && options.waivers->empty()) throw UsageError("--waivers: expected a file of waivers, got an empty name");
   if (options.waivers) try {
@@ -80,6 +81,7 @@ Command check_command() {
             app.add_option("--record", options->record, "Write records, one JSON object a line, to FILE")->type_name("FILE.jsonl");
             app.add_option("--waivers", options->waivers, "Failures that are borne until a date: FILE.toml (docs/profiles.md)")->type_name("FILE.toml");
             app.add_option("--failures", options->failures, "Put failing cases that are too large for a line into folders in DIR (default with --record: FILE.jsonl.cases)")->type_name("DIR");
+            app.add_option("--hunted", options->hunted, "Try what `karat hunt` kept in DIR as well (default: hunted, if it is there)")->type_name("DIR");
             app.add_option("--report", options->report, "Write HTML, Markdown, JUnit and JSON into DIR")->type_name("DIR");
             app.add_flag("--quiet", options->quiet, "No table: the exit code says it");
             run = [options, &app] {

@@ -203,7 +203,7 @@ int run(std::vector<std::string> arguments) {
     std::vector<std::string> names;
     std::vector<std::function<int()>> runs;
     const std::vector<Command> commands{list_command(),    check_command(),      eval_command(),  derive_command(), cases_command(), judge_command(), explain_command(),
-                                        replay_command(),  self_check_command(), bench_command(), sweep_command(), certify_command(), report_command()};
+                                        replay_command(),  self_check_command(), bench_command(), sweep_command(), certify_command(), hunt_command(), report_command()};
     runs.resize(commands.size());
     std::vector<CLI::App*> apps;
     for (std::size_t i = 0; i < commands.size(); ++i) {

@@ -105,6 +105,7 @@ Command self_check_command();
 Command bench_command();
 Command sweep_command();
 Command certify_command();
+Command hunt_command();
 Command report_command();
 
 // The whole program; `arguments` without its name.  Never throws.

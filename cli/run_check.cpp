@@ -9,8 +9,10 @@
 #include <cstdlib>
 
 #include "cli/temporary.hpp"
+#include "properties/hunt/hunt.hpp"
 #include "properties/record.hpp"
 #include "properties/replay.hpp"
+#include "properties/sweep/partial.hpp"
 
 namespace karat::cli {
 namespace {
@@ -81,6 +83,12 @@ CheckResult run_check(const CheckRun& run) {
           progress.show(text);
         };
         KernelVerdict v = properties::check(worker, argument.name, rows[i], options);
+        try {
+          properties::include_hunted(worker, v, properties::hunted(run.hunted, argument.name, rows[i]), options.seed);
+        } catch (const properties::SweepError& e) {
+          v.result = KernelVerdict::Result::error;
+          v.reason = e.what();
+        }
         for (properties::Failure& f : v.failures) {  // lines that replay from here, whatever name is shown
           f.replay = properties::with_plugin(f.replay, argument.typed);
           if (!f.simplest.empty()) f.simplest = properties::with_plugin(f.simplest, argument.typed);

@@ -20,6 +20,7 @@ struct CheckRun {
   std::filesystem::path record;
   properties::Waivers waivers;
   std::filesystem::path failures;  // where failures too large for a line become case folders; empty: nowhere
+  std::filesystem::path hunted = "hunted";  // what hunts kept there is tried as well, if there is such a folder
   std::vector<std::string> command;
 };
 
