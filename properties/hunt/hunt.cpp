@@ -9,9 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "properties/acceptance.hpp"
 #include "properties/describe.hpp"
+#include "properties/error_in_ulps.hpp"
 #include "properties/generate.hpp"
 #include "properties/judge.hpp"
+#include "properties/parallel.hpp"
 #include "properties/profile.hpp"
 #include "properties/rapid.hpp"
 #include "properties/replay.hpp"
@@ -198,11 +201,12 @@ class ElementHunter final : public Hunter {
     if (execution.declined || execution.host_error) return give_up(execution.declined ? *execution.declined : *execution.host_error);
     if (execution.fault) return fault(c, *execution.fault);
     result_.tried += candidates.size();
-    const std::vector<Judgement> judgements = measure_(c.question, execution.output.values);
+    std::vector<double> scores(candidates.size());
+    parallel_ranges(0, candidates.size(), 64, [&](std::size_t from, std::size_t to) {
+      for (std::size_t i = from; i < to; ++i) scores[i] = score_of(unit(c.question, i), execution.output.values[i]);
+    });
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const Judgement& j = judgements[i];
-      // A difference in class is worse than any error.
-      const double score = j.error ? 0 : std::isnan(j.ulps) ? (j.ok ? 0 : std::numeric_limits<double>::infinity()) : j.ulps;
+      const double score = scores[i];
       Best& best = by_region_[region(candidates[i])];
       if (score <= best.score) continue;
       best = {candidates[i], score};
@@ -216,6 +220,13 @@ class ElementHunter final : public Hunter {
     settle();
     regions_.clear();
     for (const auto& [key, best] : by_region_) regions_.push_back(&best);
+  }
+
+  // Its error; a difference in class is worse than any.
+  double score_of(const Unit& one, Bits got) const {
+    if (const auto error = error_in_ulps(one.question, got)) return *error;
+    const Judgement j = judge_unit(one, std::span(&got, 1), level_)[0];
+    return j.ok || j.error ? 0 : std::numeric_limits<double>::infinity();
   }
 
   // Sign and binade of each input: of every region the worst is remembered.
@@ -280,7 +291,6 @@ class ElementHunter final : public Hunter {
     return from_ordinal(f_, std::clamp(ordinal(f_, b) + step, -top, top));
   }
 
-  Judge measure_{Level{Level::Rule::max_ulp, std::numeric_limits<double>::max()}};
   std::vector<Inputs> queue_;
   std::map<std::uint64_t, Best> by_region_;
   std::vector<const Best*> regions_;

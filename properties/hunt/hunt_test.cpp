@@ -69,10 +69,10 @@ TEST_CASE_METHOD(Fixture, "a hunt in f64 finds what is worst, keeps it, and goes
   for (const std::string& line : lines) CHECK_NOTHROW(parse_replay(line));
 }
 
-TEST_CASE_METHOD(Fixture, "a hunt climbs: it beats as many random inputs") {
-  // libm's log1p in f64: what is worst lies in few binades.
-  const Hunt climbing = run("libm", "log1p", "f64", 20, false);
-  CHECK(climbing.prey[0].score > 0.7);
+TEST_CASE_METHOD(Fixture, "forty thousand inputs lead to what is worst of a library function, and are measured exactly") {
+  CHECK(run("libm", "log1p", "f64", 20, false).prey[0].score > 0.75);
+  // Its formula cancels to nothing there: a wide enclosure must not count as an error.
+  CHECK(run("libm", "tanh", "f64", 20, false).prey[0].score < 3);
 }
 
 TEST_CASE_METHOD(Fixture, "a kernel of several values is hunted down to a case that a check tries again") {

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "properties/describe.hpp"
+#include "properties/error_in_ulps.hpp"
 #include "properties/nearest.hpp"
 #include "properties/profile.hpp"
 #include "properties/replay.hpp"
@@ -99,9 +100,7 @@ bool judged_by_neighbours(const Level& level) {
 
 // The largest error at each input again, by the enclosure: what is printed is exact.
 double exact_ulps(const SweepSubject& subject, const Worst& worst) {
-  const Unit unit{subject.plan.question_at(worst.at), {0}};
-  const Judgement j = judge_unit(unit, std::span(&worst.got, 1), Level{Level::Rule::max_ulp, std::numeric_limits<double>::max()})[0];
-  return j.error ? worst.ulps : j.ulps;
+  return error_in_ulps(subject.plan.question_at(worst.at), worst.got).value_or(worst.ulps);
 }
 
 Json ranges_of(const SweepPlan& plan, const Offences& offences) {

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "properties/acceptance.hpp"
+#include "properties/error_in_ulps.hpp"
 #include "properties/replay.hpp"
 #include "properties/sweep/chunk.hpp"
 
@@ -317,6 +318,25 @@ TEST_CASE("ranges of special values, unwritten elements and crashes are told apa
     REQUIRE(v.failures.size() == 1);
     CHECK(v.failures[0].kind == Kind::crashed);
   }
+}
+
+TEST_CASE("errors are told in ulps of the exact value, on its side of a power of two") {
+  const auto error = [](const char* op, const char* dtype, double x, Bits got) {
+    const Format& f = *find_format(dtype);
+    Question q{find_operator(op), &f, {Tensor<Bits>(Shape{1}, {*exact_bits(f, x)})}, standard_attributes(*find_operator(op))};
+    return error_in_ulps(q, got);
+  };
+  const Format& f = format(Dtype::f32);
+  const Bits one = *exact_bits(f, 1);
+  // σ(200) is less than 1, where an ulp is 2^-24.
+  CHECK(error("sigmoid", "f32", 200, one - 1).value() == Approx(1));
+  CHECK(error("sigmoid", "f32", 200, one + 1).value() == Approx(2));
+  CHECK(error("sigmoid", "f32", 200, one).value() == Approx(0).margin(1e-9));
+  CHECK(error("tanh", "f64", 0x1p-60, *exact_bits(format(Dtype::f64), 0x1p-60) + 1).value() == Approx(2));
+  CHECK(error("relu", "f32", 1, one).value() == 0);
+  CHECK(error("relu", "f32", -1, 1).value() == 1);
+  CHECK_FALSE(error("exp", "f32", 1, f.infinity()).has_value());
+  CHECK_FALSE(error("log", "f32", -1, one).has_value());
 }
 
 TEST_CASE("what no sweep goes through is said") {
