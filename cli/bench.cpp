@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "bench/bench.hpp"
 #include "bench/check_suite.hpp"
+#include "bench/sweep_suite.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <thread>
 
 #include "cli/command.hpp"
 #include "properties/nearest.hpp"
@@ -18,9 +21,9 @@ struct Options {
   std::vector<int> bench_threads;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, suite = "kernels";
+  std::string record, suite = "kernels", isa;
   double min_time = 0.1;
-  int runs = 3;
+  int runs = 3, part = 1;
 };
 
 // `karat check` itself, timed.
@@ -57,6 +60,41 @@ int benchmark_check(const Options& options) {
   return exit_code(failed_some, not_judged_some || interrupted(), ran);
 }
 
+// Whole sweeps, beside what else could be done with the same inputs.
+int benchmark_sweeps(const Options& options) {
+  catch_interrupts();
+  if (!options.isa.empty()) setenv("KARAT_ISA", options.isa.c_str(), 1);
+  properties::Recorder recorder;
+  if (!options.record.empty()) recorder = properties::Recorder(options.record, {{"karat", "bench", "--suite", "sweep"}, options.narrowing.seed, std::nullopt});
+  bool failed_some = false, not_judged_some = false, ran = false;
+  Progress progress;
+  for (const PluginArgument& argument : resolve(options.plugins.empty() ? std::vector<std::string>{"native"} : options.plugins)) {
+    if (interrupted()) break;
+    try {
+      if (!argument.error.empty()) throw host::LoadError(argument.error);
+      bench::SweepSuiteOptions o;
+      o.threads = options.narrowing.threads > 0 ? options.narrowing.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+      o.runs = options.runs;
+      o.isa = options.isa;
+      o.part = static_cast<std::uint64_t>(options.part);
+      o.stop = interrupted;
+      o.progress = [&](const std::string& what) { progress.show(argument.name + "  " + what); };
+      const bench::SweepSuite s = bench::time_sweeps(argument.file, argument.name, o);
+      progress.clear();
+      recorder.line(bench::sweep_suite_json(s));
+      std::fputs(bench::sweep_suite_table(s).c_str(), stdout);
+      failed_some = failed_some || !s.all_pass;
+      ran = ran || !s.figures.empty();
+    } catch (const host::LoadError& e) {
+      progress.clear();
+      std::fprintf(stderr, "karat: %s\n", e.what());
+      not_judged_some = true;
+    }
+  }
+  if (!ran) std::fprintf(stderr, "karat: nothing ran: no f32 kernel of sigmoid, tanh, softplus, relu or leaky_relu\n");
+  return exit_code(failed_some, not_judged_some || interrupted(), ran);
+}
+
 int benchmark(const Options& options) {
   options.narrowing.validate();
   if (options.runs < 1 || options.runs > 1000) throw UsageError("--runs: expected 1 to 1000, got " + std::to_string(options.runs));
@@ -64,6 +102,8 @@ int benchmark(const Options& options) {
     if (!options.sizes.empty() || !options.bench_threads.empty()) throw UsageError("--size and --bench-threads belong to --suite kernels");
     return benchmark_check(options);
   }
+  if (options.part < 1 || options.part > 1024) throw UsageError("--part: expected 1 to 1024, got " + std::to_string(options.part));
+  if (options.suite == "sweep") return benchmark_sweeps(options);
   const auto known = bench::size_names();
   for (const std::string& size : options.sizes)
     if (std::find(known.begin(), known.end(), size) == known.end())
@@ -126,6 +166,7 @@ Command bench_command() {
                 "Examples:\n"
                 "  karat bench native eigen --op 'sig*' --dtype f32 --size L1,DRAM\n"
                 "  karat bench plain --suite check --dtype f32                      how long a check takes\n"
+                "  karat bench native --suite sweep                                 and a sweep, beside exp(), a copy and MPFR\n"
                 "A kernel whose timed outputs do not conform has no time, and the exit code is 1.");
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
             options->narrowing.add_to(app);
@@ -133,8 +174,10 @@ Command bench_command() {
             app.add_option("--size", options->sizes, "Only these sizes: L1, L2, DRAM (comma-separated)")->delimiter(',')->type_name("LIST");
             app.add_option("--bench-threads", options->bench_threads, "Thread counts to time with (default: 1 and all)")->delimiter(',')->type_name("LIST");
             app.add_option("--min-time", options->min_time, "Seconds of calls in each benchmark (default 0.1)");
-            app.add_option("--suite", options->suite, "kernels (default), or check: `karat check` at default settings, a whole back end")->check(CLI::IsMember({"kernels", "check"}));
-            app.add_option("--runs", options->runs, "With --suite check: how often (default 3)");
+            app.add_option("--suite", options->suite, "kernels (default), or check: `karat check` at default settings, a whole back end; or sweep: whole f32 sweeps")->check(CLI::IsMember({"kernels", "check", "sweep"}));
+            app.add_option("--runs", options->runs, "With --suite check and sweep: how often (default 3)");
+            app.add_option("--part", options->part, "With --suite sweep: only one part in N of the inputs")->type_name("N");
+            app.add_option("--isa", options->isa, "With --suite sweep: force the instruction set: AVX3, AVX2, SSE4, …");
             app.add_option("--record", options->record, "Write records to FILE")->type_name("FILE.jsonl");
             run = [options] { return benchmark(*options); };
           }};

@@ -85,6 +85,8 @@ struct CallSpec {
   // Output tensor index → input tensor index whose storage it shares; -1: its own.
   // An output that shares storage is not poisoned and its input is mapped writable.
   std::vector<int> in_place;
+  // Inputs are mapped read-only; that they are hashed beside may be left out of calls by the million.
+  bool hash_inputs = true;
 };
 
 // What happened to a call.  `ok` says only that it returned; `findings` may still be there.

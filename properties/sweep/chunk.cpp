@@ -80,6 +80,7 @@ struct ChunkJudge::State {
   std::optional<Memory> memory;
   std::uint64_t segments = 0;
   std::array<Worst, 2> largest;  // by the size of y
+  bool saw_nan = false;
 
   State(const SweepPlan& p, const Level& l)
       : plan(p), level(l), demand(demand_of(l)), format(*p.format), scale(format),
@@ -157,6 +158,7 @@ struct ChunkJudge::State {
         known = judged.emplace(class_of(result), judge_alone(p, result)).first;
       }
       const Judgement& j = known->second;
+      saw_nan = saw_nan || is_nan(format, result);
       partial.special += end - p;
       if (j.error) partial.errors += end - p;
       else if (!j.ok) offend(j.kind, p, end - 1, result);
@@ -166,7 +168,10 @@ struct ChunkJudge::State {
   }
 
   void one_by_one(std::uint64_t from, std::uint64_t to) {
-    for (std::uint64_t p = from; p <= to; ++p) add(p, got_at(p), escalate(p, got_at(p)));
+    for (std::uint64_t p = from; p <= to; ++p) {
+      saw_nan = saw_nan || is_nan(format, got_at(p));
+      add(p, got_at(p), escalate(p, got_at(p)));
+    }
   }
 
   // A NaN or an infinity for a number that is certainly neither.
@@ -176,6 +181,7 @@ struct ChunkJudge::State {
 
   void open(const fast::Segment& s, std::uint64_t position) {
     const Bits result = got_at(position);
+    saw_nan = saw_nan || is_nan(format, result);
     if (!of_another_class(s, result)) return add(position, result, escalate(position, result));
     if (!(memory && memory->segment == segments && memory->got == class_of(result))) memory = Memory{segments, class_of(result), escalate(position, result)};
     add(position, result, memory->judgement);
@@ -394,12 +400,14 @@ struct ChunkJudge::State {
     memory.reset();
     segments = 0;
     largest = {};
+    saw_nan = false;
     const std::uint64_t end = begin + (std::uint64_t{1} << plan.chunk_bits());
     for (std::uint64_t p = begin; p < end;) {
       const std::uint64_t line_end = std::min(end, p - plan.pattern_of(p) + (std::uint64_t{1} << format.width));
       judge_line(p, line_end - 1);
       p = line_end;
     }
+    saw_nan = saw_nan || partial.outside > 0;  // these were not looked at
     if (demand.budget)
       for (const Worst& w : largest)
         if (w.ulps > 0.5) {
@@ -417,10 +425,14 @@ struct ChunkJudge::State {
   }
 };
 
-ChunkJudge::ChunkJudge(const SweepPlan& plan, const Level& level) : state_(std::make_unique<State>(plan, level)) {}
+ChunkJudge::ChunkJudge(const SweepPlan& plan, const Level& level, const std::string& instruction_set) : state_(std::make_unique<State>(plan, level)) {
+  if (const fast::Compare forced = fast::comparing(instruction_set)) state_->compare = forced;
+}
 ChunkJudge::~ChunkJudge() = default;
 
 Partial ChunkJudge::operator()(std::uint64_t chunk, std::span<const std::byte> got) { return state_->judge(chunk, got); }
+
+bool ChunkJudge::saw_nan() const { return state_->saw_nan; }
 
 Partial ChunkJudge::hash(std::uint64_t chunk, std::span<const std::byte> got) const { return state_->hashed(chunk, got); }
 

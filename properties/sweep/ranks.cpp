@@ -26,7 +26,7 @@ struct SharedDealer : Dealer {
 };
 
 std::string json_of(const SweepRun& run) {
-  Json json{{"partial", to_json(run.partial)}, {"seconds", run.seconds}, {"inputs", run.inputs}};
+  Json json{{"partial", to_json(run.partial)}, {"seconds", run.seconds}, {"judging", run.judging}, {"inputs", run.inputs}};
   if (run.declined) json["declined"] = *run.declined;
   if (run.host_error) json["host_error"] = *run.host_error;
   if (run.fault) json["fault"] = {std::string(to_text(run.fault->kind)), run.fault->text, run.fault->chunk};
@@ -37,6 +37,7 @@ void merge(SweepRun& all, const std::string& text) {
   const Json json = Json::parse(text);
   all.partial.merge(partial_from_json(json.at("partial").get<std::string>()));
   all.seconds = std::max(all.seconds, json.at("seconds").get<double>());
+  all.judging += json.at("judging").get<double>();
   all.inputs += json.at("inputs").get<std::uint64_t>();
   if (json.contains("declined")) all.declined = json["declined"].get<std::string>();
   if (json.contains("host_error")) all.host_error = json["host_error"].get<std::string>();

@@ -54,6 +54,7 @@ class Caller {
       : plan_(subject.plan), count_(std::size_t{1} << plan_.chunk_bits()), worker_(file, limits) {
     host::CallSpec spec;
     spec.kernel = subject.kernel.index;
+    spec.hash_inputs = false;
     const auto add = [&](const std::string& name, std::int32_t role) {
       spec.tensors.push_back({name, role, static_cast<std::int32_t>(plan_.format->dtype), {static_cast<std::int64_t>(count_)}, {1}, {}});
       spec.in_place.push_back(-1);
@@ -203,7 +204,7 @@ class Run {
         result_.declined = std::move(reason);
         return;
       }
-      ChunkJudge judge(subject_.plan, subject_.level);
+      ChunkJudge judge(subject_.plan, subject_.level, subject_.isa);
       while (!options_.stop() && !ended()) {
         const std::uint64_t next = dealer_.next();
         if (next >= rest_.size()) return;
@@ -221,7 +222,12 @@ class Run {
     std::optional<std::string> host_error;
     if (outcome.status == host::Outcome::Status::host_error) host_error = outcome.detail;
     if (outcome.status == host::Outcome::Status::declined) host_error = "the kernel took the first call and declines another of the same shape: " + outcome.detail;
-    if (!fault && !host_error)
+    Partial partial;
+    const auto called = Clock::now();
+    if (!fault && !host_error) partial = options_.hash_only ? judge.hash(chunk, caller.results()) : judge(chunk, caller.results());
+    const double judging = std::chrono::duration<double>(Clock::now() - called).count();
+    // What was there before is a NaN: where there is none all was written.
+    if (!fault && !host_error && (options_.hash_only || judge.saw_nan()))
       if (const std::vector<std::size_t> suspects = caller.poisoned(false); !suspects.empty()) {
         // A NaN may be the kernel's own, passed on from its input: over another pattern it shows.
         fault = fault_of(caller.run(chunk, true), chunk);
@@ -232,13 +238,13 @@ class Run {
           fault = Fault{Kind::unwritten, std::to_string(unwritten.size()) + " of " + std::to_string(caller.results().size() / static_cast<std::size_t>(subject_.plan.format->bytes())) +
                                              " elements still hold what was there before the call, the first at " + std::to_string(unwritten[0]), chunk};
       }
-    Partial partial;
-    if (!fault && !host_error) partial = options_.hash_only ? judge.hash(chunk, caller.results()) : judge(chunk, caller.results());
+    if (fault || host_error) partial = {};
     const std::scoped_lock lock(mutex_);
     if (fault && !result_.fault) result_.fault = std::move(fault);
     if (host_error && !result_.host_error) result_.host_error = std::move(host_error);
     if (partial.inputs == 0) return;
     mine_.merge(partial);
+    result_.judging += judging;
     if (const auto now = Clock::now(); now - saved_ > std::chrono::seconds(5)) {
       saved_ = now;
       save();

@@ -75,6 +75,7 @@ struct SweepRun {
   };
   std::optional<Fault> fault;  // the run ended there
   double seconds = 0;          // of this run
+  double judging = 0;          // in it, summed over threads: comparing and judging, without the kernel
   std::uint64_t inputs = 0;    // in it
 };
 

@@ -25,8 +25,8 @@ std::optional<Exact> doubled(const Enclosure& y, double floor, const Bounds& str
   if (!std::isfinite(p.high)) return std::nullopt;
   Exact e{p.high, p.low};
   int exponent = 0;
-  // Beside a power of two the side counts.
-  const bool power = std::abs(std::frexp(p.high, &exponent)) == 0.5 && p.radius > 0 && std::abs(p.low) <= p.radius;
+  // Beside a power of two the side counts, as long as an ulp is half as much there.
+  const bool power = std::abs(p.high) > floor && std::abs(std::frexp(p.high, &exponent)) == 0.5 && p.radius > 0 && std::abs(p.low) <= p.radius;
   if (power || strict.above || strict.below) {
     double low = p.low - p.radius, high = p.low + p.radius;
     if (strict.above) low = std::max(low, lower_double(*strict.above - Enclosure(e.high)));

@@ -59,6 +59,17 @@ TEST_CASE("16-bit formats are certified at every finite input") {
     }
 }
 
+TEST_CASE("tails that underflow even a double are certified as well") {
+  const Format& f = format(Dtype::f32);
+  for (const char* name : {"sigmoid", "exp"}) {
+    Line line = line_of(*find_operator(name), f);
+    const Certificate c = certify(line, f, true, *exact_bits(f, 734.5), *exact_bits(f, 746));
+    INFO(name << ": wrong from " << to_text(f, c.wrong_at));
+    CHECK(c.wrong == 0);
+    CHECK(c.inputs > 180000);
+  }
+}
+
 TEST_CASE("certificates of parts are that of the whole") {
   const Format& f = format(Dtype::f32);
   const Operator& op = *find_operator("log1p");
