@@ -42,7 +42,7 @@ std::string summary(const Records& records, const std::vector<BackEnd>& all) {
   std::uint64_t unloaded = 0, offering = 0;
   for (const BackEnd& b : all) {
     unloaded += b.plugin && !b.plugin->loaded;
-    offering += !b.kernels.empty();
+    offering += b.totals.all() > 0;
   }
   const std::string lost =
       unloaded == 0 ? "" : " " + plural(unloaded, "back end", "back ends") + " could not be loaded.";
@@ -110,6 +110,12 @@ std::string html(const Records& records) {
     add(dtypes, k.dtype);
     add(verdicts, std::string(name(k.verdict)));
   }
+  for (const Sweep& s : records.sweeps) {
+    add(names, s.kernel.plugin);
+    add(operators, s.kernel.op);
+    add(dtypes, s.kernel.dtype);
+    add(verdicts, std::string(name(s.kernel.verdict)));
+  }
   sort_dtypes(dtypes);
   std::string notes;
   for (const std::string& note : records.notes)
@@ -125,7 +131,8 @@ std::string html(const Records& records) {
                           {"dtype_options", options(dtypes)},
                           {"verdict_options", options(verdicts)},
                           {"matrix", html_matrix(all)},
-                          {"failures", html_failures(all)},
+                          {"sweeps", html_sweeps(records)},
+                          {"failures", html_failures(records, all)},
                           {"not_judged", html_not_judged(all)},
                           {"timings", html_timings(records)},
                           {"kernels", html_kernels(records, all)},

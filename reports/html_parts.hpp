@@ -12,7 +12,8 @@
 namespace karat::reports {
 
 std::string html_matrix(const std::vector<BackEnd>&);
-std::string html_failures(const std::vector<BackEnd>&);
+std::string html_failures(const Records&, const std::vector<BackEnd>&);
+std::string html_sweeps(const Records&);
 std::string html_not_judged(const std::vector<BackEnd>&);
 std::string html_timings(const Records&);
 std::string html_kernels(const Records&, const std::vector<BackEnd>&);

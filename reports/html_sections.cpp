@@ -134,13 +134,16 @@ std::string failure_card(const Kernel& k, const Failure& f, const std::string& i
 
 }  // namespace
 
-std::string html_failures(const std::vector<BackEnd>& all) {
+std::string html_failures(const Records& records, const std::vector<BackEnd>& all) {
   const KernelIds ids(all);
   std::string body;
   for (const BackEnd& b : all)
     for (const Kernel* k : b.kernels)
       for (std::size_t i = 0; i < k->failures.size(); ++i)
         body += failure_card(*k, k->failures[i], ids.failure(*k, i));
+  for (std::size_t i = 0; i < records.sweeps.size(); ++i)
+    for (std::size_t f = 0; f < records.sweeps[i].kernel.failures.size(); ++f)
+      body += failure_card(records.sweeps[i].kernel, records.sweeps[i].kernel.failures[f], fmt::format("s{}-{}", i, f));
   if (body.empty()) return "";
   return html_section("failures", "Failures",
                       "<p class=\"quiet\">The first failure of each kind, a kernel. What differs from the "

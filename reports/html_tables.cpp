@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "reports/html_parts.hpp"
+#include "reports/sweeps.hpp"
 #include "reports/text.hpp"
 
 namespace karat::reports {
@@ -51,6 +52,63 @@ std::string speed_cell(std::optional<double> ratio) {
 }
 
 }  // namespace
+
+namespace {
+
+// Bars by binade of the varied input, from the most negative to the most positive: the largest error, in
+// steps of the square root, and how much of a bar's results are not correctly rounded by its colour.
+std::string binade_chart(const Sweep& s) {
+  if (s.binades.size() < 2) return "";
+  std::vector<const Sweep::Binade*> order;
+  for (auto b = s.binades.rbegin(); b != s.binades.rend(); ++b)
+    if (b->from.starts_with("-")) order.push_back(&*b);
+  for (const Sweep::Binade& b : s.binades)
+    if (!b.from.starts_with("-")) order.push_back(&b);
+  double most = 1;
+  for (const auto* b : order) most = std::max(most, std::min(b->max_ulp, 1e6));
+  constexpr double height = 60;
+  const auto y = [&](double ulps) { return height - height * std::sqrt(std::clamp(ulps, 0.0, most) / most); };
+  std::string bars;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Sweep::Binade& b = *order[i];
+    const char* kind = b.over_one > 0 ? "over" : b.over_half > 0 ? "half" : "gold";
+    bars += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{:.2f}\" width=\"1\" height=\"{:.2f}\"><title>{}: up to {} ulp, {} of {} not correctly rounded</title></rect>", kind, i, y(b.max_ulp),
+                        std::max(0.6, height - y(b.max_ulp)), escape_html(b.from), figure(b.max_ulp), thousands(b.over_half), thousands(b.results));
+  }
+  const std::string line = fmt::format("<line x1=\"0\" x2=\"{0}\" y1=\"{1:.2f}\" y2=\"{1:.2f}\"/>", order.size(), y(0.5));
+  return fmt::format("<figure class=\"binades\"><svg viewBox=\"0 0 {} {}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"largest error by binade of the input\">{}{}</svg>"
+                     "<figcaption><span>{}</span><span>largest error by binade of the input; the line is half an ulp, the top {} ulp</span><span>{}</span></figcaption></figure>",
+                     order.size(), height, bars, line, escape_html(order.front()->from), figure(most), escape_html(order.back()->from));
+}
+
+}  // namespace
+
+std::string html_sweeps(const Records& records) {
+  if (records.sweeps.empty()) return "";
+  const auto numeric = [](std::size_t column) { return column >= 2 && column != 3; };
+  std::string rows = "<thead><tr>";
+  for (std::size_t c = 0; c < sweep_columns().size(); ++c)
+    rows += fmt::format("<th{} scope=\"col\">{}</th>", numeric(c) ? " class=\"number\"" : "", escape_html(sweep_columns()[c]));
+  rows += "</tr></thead>\n<tbody>\n";
+  for (const Sweep& s : records.sweeps) {
+    const std::vector<std::string> cells = sweep_cells(s);
+    rows += fmt::format("<tr class=\"item\"{}><th scope=\"row\">{} {}</th>", html_data(s.kernel), html_tag(s.kernel.verdict), escape_html(cells[0]));
+    for (std::size_t c = 1; c < cells.size(); ++c) rows += fmt::format("<td{}>{}</td>", numeric(c) ? " class=\"number\"" : "", escape_html(cells[c]));
+    rows += "</tr>\n";
+    std::string detail = sweep_remark(s).empty() ? "" : "<p>" + escape_html(sweep_remark(s)) + "</p>";
+    std::string worst;
+    for (const Sweep::Worst& w : s.worst)
+      worst += fmt::format("<li>{} inputs, {} results: {} ulp at {}, got {}</li>", escape_html(w.input), escape_html(w.result), w.ulp ? fmt::format("{:.7g}", *w.ulp) : "–",
+                           escape_html(arguments(w.at)), escape_html(w.got));
+    detail += fmt::format("<details><summary>{}; level {}; hash {}</summary>{}<ul>{}</ul></details>", escape_html(s.sweeps), escape_html(s.kernel.level), escape_html(s.hash), binade_chart(s), worst);
+    rows += fmt::format("<tr class=\"item detail\"{}><td colspan=\"{}\">{}</td></tr>\n", html_data(s.kernel), sweep_columns().size(), detail);
+  }
+  return html_section("sweeps", "Sweeps: every input",
+                      "<p class=\"quiet\">Errors in ulp of the exact value. > 0.5, > 1, > 2: how many results are off by more; falls: neighbours whose results run against the "
+                      "operator's direction; escalated: the share that polynomials left to the enclosure; M/s: millions of inputs a second, the kernel included.</p>\n" +
+                          html_table("sweeps", "sweeps", rows + "</tbody>\n"),
+                      true);
+}
 
 std::string html_timings(const Records& records) {
   if (records.timings.empty()) return "";

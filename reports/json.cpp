@@ -110,6 +110,32 @@ Json kernel(const Kernel& k) {
   return out;
 }
 
+Json sweep(const Sweep& s) {
+  Json out = kernel(s.kernel);
+  set(out, "version", s.version);
+  set(out, "isa", s.isa);
+  out["sweeps"] = s.sweeps;
+  out["complete"] = s.complete;
+  out["failing"] = s.failing;
+  Json over = Json::object();
+  for (const auto& [bound, count] : s.over) over[bound] = count;
+  out["result"] = {{"inputs", s.inputs}, {"outside", s.outside}, {"special", s.special}, {"finite", s.finite}, {"rounded", s.rounded}, {"escalated", s.escalated},
+                   {"by_budget", s.by_budget}, {"not_monotone", s.not_monotone}, {"over", over}, {"hash", s.hash}};
+  Json worst = Json::array();
+  for (const Sweep::Worst& w : s.worst) {
+    Json one{{"input", w.input}, {"result", w.result}, {"at", values(w.at)}, {"got", w.got}};
+    set(one, "ulp", w.ulp);
+    worst.push_back(one);
+  }
+  out["worst"] = worst;
+  Json binades = Json::array();
+  for (const Sweep::Binade& b : s.binades) binades.push_back({b.from, b.results, b.over_half, b.over_one, number(b.max_ulp)});
+  out["by_binade"] = binades;
+  out["seconds"] = number(s.seconds);
+  out["inputs_per_second"] = number(s.inputs_per_second);
+  return out;
+}
+
 Json timing(const Timing& t) {
   Json out{{"plugin", t.plugin},    {"op", t.op},
            {"kernel", t.kernel},    {"dtype", t.dtype},
@@ -149,6 +175,7 @@ std::string json(const Records& records) {
   list("runs", records.runs, run);
   list("plugins", records.plugins, plugin);
   list("kernels", records.kernels, kernel);
+  if (!records.sweeps.empty()) list("sweeps", records.sweeps, sweep);
   list("timings", records.timings, timing);
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

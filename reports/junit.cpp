@@ -113,12 +113,21 @@ Sum add_back_end(pugi::xml_node root, const BackEnd& b, const Records& records) 
   set(suite, "name", b.name);
   Sum sum{b.totals.all(), b.totals.failed, b.totals.errors, b.totals.skipped};
   for (const Kernel* k : b.kernels) sum.time += k->seconds > 0 ? k->seconds : 0;
+  for (const Sweep& s : records.sweeps)
+    if (s.kernel.plugin == b.name) sum.time += s.seconds;
   const bool unloaded = b.plugin && !b.plugin->loaded;
   sum.tests += unloaded, sum.errors += unloaded;
   sum.write(suite);
   properties(suite, b, records);
   if (unloaded) add_outcome(add_case(suite, b.name, "load", 0), "error", "load", b.plugin->error, "");
   for (const Kernel* k : b.kernels) add_kernel(suite, *k);
+  for (const Sweep& s : records.sweeps)
+    if (s.kernel.plugin == b.name) {
+      Kernel k = s.kernel;  // its name beside that of the same kernel's check
+      k.kernel += (k.kernel.empty() ? "sweep" : " sweep") + (s.isa.empty() ? "" : " " + s.isa);
+      k.seconds = s.seconds;
+      add_kernel(suite, k);
+    }
   return sum;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "reports/report.hpp"
+#include "reports/sweeps.hpp"
 #include "reports/text.hpp"
 #include "reports/view.hpp"
 
@@ -110,6 +111,33 @@ std::string reasons_list(const std::vector<BackEnd>& all, Verdict verdict, const
   return out.empty() ? "" : fmt::format("## {}\n\n{}\n", title, out);
 }
 
+std::string sweeps(const std::vector<Sweep>& all) {
+  if (all.empty()) return "";
+  std::vector<std::string> head{""}, rule{"---"};
+  for (std::size_t c = 0; c < sweep_columns().size(); ++c) {
+    head.push_back(plain(sweep_columns()[c]));
+    rule.push_back(c < 2 || c == 3 ? "---" : "---:");
+  }
+  const auto line = [](const std::vector<std::string>& cells) {
+    std::string text = "|";
+    for (const std::string& cell : cells) text += " " + cell + " |";
+    return text + "\n";
+  };
+  std::string out = "## Sweeps: every input\n\n" + line(head) + line(rule), remarks;
+  for (const Sweep& s : all) {
+    std::vector<std::string> cells{mark(s.kernel.verdict)};
+    for (const std::string& cell : sweep_cells(s)) cells.push_back(plain(cell));
+    out += line(cells);
+    if (const std::string remark = sweep_remark(s); !remark.empty()) remarks += "- " + plain(label(s.kernel)) + ": " + plain(remark) + "\n";
+  }
+  out += "\n" + (remarks.empty() ? "" : remarks + "\n");
+  std::size_t count = 0;
+  for (const Sweep& s : all)
+    for (const Failure& f : s.kernel.failures)
+      if (++count <= most_failures) out += fenced(failure_block(s.kernel, f, false, 0)) + "\n";
+  return out;
+}
+
 std::string timings(const std::vector<Timing>& all) {
   if (all.empty()) return "";
   std::string out = "## Timings\n\n" +
@@ -152,6 +180,7 @@ std::string markdown(const Records& records) {
            (exhaustive ? ", \\* every input tried" : "") + ".\n\n";
     for (const std::string& level : levels(records)) out += plain(level_sentence(level)) + "\n\n";
   }
+  out += sweeps(records.sweeps);
   out += failures(all);
   out += reasons_list(all, Verdict::error, "Could not be judged");
   out += reasons_list(all, Verdict::skip, "Skipped");

@@ -61,6 +61,7 @@ std::vector<BackEnd> back_ends(const Records& records) {
     auto& order = operators[k.plugin];
     if (std::find(order.begin(), order.end(), k.op) == order.end()) order.push_back(k.op);
   }
+  for (const Sweep& s : records.sweeps) at(s.kernel.plugin).totals.add(s.kernel.verdict);
   for (BackEnd& b : out) {
     b.dtypes.assign(dtypes[b.name].begin(), dtypes[b.name].end());
     sort_dtypes(b.dtypes);

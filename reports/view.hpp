@@ -23,7 +23,7 @@ struct BackEnd {
   std::vector<std::string> dtypes;
   std::vector<Row> rows;
   std::vector<const Kernel*> kernels;  // in the rows' order
-  Totals totals;
+  Totals totals;  // sweeps included
 };
 
 // Points into `records`: back ends and operators in their order of appearance.
