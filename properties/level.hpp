@@ -36,7 +36,7 @@ struct Level {
   bool operator==(const Level&) const = default;
 };
 
-inline constinit const Level default_level{};
+inline const Level default_level{};
 // Judged by the error budget of each input.
 inline bool by_budget(const Level& level) { return level.rule == Level::Rule::stable || level.rule == Level::Rule::permissive; }
 

@@ -203,10 +203,10 @@ Partial partial_from_json(const std::string& text) {
     if (json.at("worst").size() != p.worst.size()) throw SweepError("expected " + std::to_string(p.worst.size()) + " worst inputs");
     for (std::size_t i = 0; i < p.worst.size(); ++i) read(json.at("worst")[i], p.worst[i]);
     for (const Json& entry : json.at("by_binade")) read(entry.at(1), p.by_binade[entry.at(0).get<std::uint32_t>()]);
-    for (const auto& [name, offence] : json.at("offences").items()) {
-      const auto row = std::find_if(kinds.begin(), kinds.end(), [&](const KindRow& k) { return k.name == name; });
-      if (row == kinds.end()) throw SweepError("unknown kind of failure '" + name + "'");
-      read(offence, p.offences[row->kind]);
+    for (const auto& offence : json.at("offences").items()) {
+      const auto row = std::find_if(kinds.begin(), kinds.end(), [&](const KindRow& k) { return k.name == offence.key(); });
+      if (row == kinds.end()) throw SweepError("unknown kind of failure '" + offence.key() + "'");
+      read(offence.value(), p.offences[row->kind]);
     }
     read(json.at("not_monotone"), p.not_monotone);
     for (const auto& [policy, n] : json.at("policies").items()) p.policies[policy] = n.get<std::uint64_t>();
