@@ -54,7 +54,8 @@ std::string sweep_remark(const Sweep& s) {
   if (s.kernel.verdict == Verdict::skip) return "skipped: " + printable(s.kernel.reason);
   if (!s.complete) return "not complete: " + printable(s.kernel.reason);
   if (s.kernel.verdict == Verdict::error) return "could not be judged: " + printable(s.kernel.reason);
-  return s.failing > 0 ? thousands(s.failing) + " inputs fail" : "";
+  if (s.failing == 0) return "";
+  return s.by_budget > 0 ? "at least " + thousands(s.failing) + " inputs fail: the worst of each chunk was judged by its budget" : thousands(s.failing) + " inputs fail";
 }
 
 std::string sweep_table(const Records& records, bool colour, int width) {

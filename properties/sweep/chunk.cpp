@@ -371,8 +371,10 @@ struct ChunkJudge::State {
     if (!monotone) return;
     partial.first[chunk] = got_at(begin);
     partial.last[chunk] = got_at(begin + count - 1);
-    // One sign at a time: patterns of negative numbers fall.
-    const std::size_t turn = plan.pattern_of(begin) < format.sign_mask() ? std::min<std::size_t>(count, format.sign_mask() - plan.pattern_of(begin)) : 0;
+    // One sign at a time, infinity included: patterns of negative numbers fall.
+    const auto index_of = [&](Bits pattern) {  // in the chunk, cut to it
+      return static_cast<std::size_t>(std::clamp<std::int64_t>(static_cast<std::int64_t>(pattern) - static_cast<std::int64_t>(plan.pattern_of(begin)), 0, static_cast<std::int64_t>(count)));
+    };
     const auto falls = [&](std::size_t i) { return static_cast<int>(value(i) > value(i + 1)); };
     const auto rises = [&](std::size_t i) { return static_cast<int>(value(i) < value(i + 1)); };
     const auto look = [&](std::size_t from, std::size_t to, const auto& breaks) {
@@ -380,8 +382,8 @@ struct ChunkJudge::State {
       for (std::size_t i = from; i + 1 < to; ++i)
         if (breaks(i)) offend(partial.not_monotone, begin + i, begin + i, got_at(begin + i));
     };
-    look(0, turn, falls);
-    look(turn, count, rises);
+    look(0, index_of(format.infinity() + 1), falls);
+    look(index_of(format.sign_mask()), index_of((format.sign_mask() | format.infinity()) + 1), rises);
   }
 
   Partial hashed(std::uint64_t c, std::span<const std::byte> results) const {

@@ -81,7 +81,7 @@ Offences falls(const SweepPlan& plan, const Partial& partial) {
     const auto next = partial.first.find(chunk + 1);
     if (next == partial.first.end()) continue;
     const std::uint64_t position = ((chunk + 1) << plan.chunk_bits()) - 1;
-    if (is_negative(f, plan.pattern_of(position)) != is_negative(f, plan.pattern_of(position + 1))) continue;
+    if (is_negative(f, plan.pattern_of(position)) != is_negative(f, plan.pattern_of(position + 1)) || is_nan(f, plan.pattern_of(position + 1))) continue;
     const double a = to_double(f, bits), b = to_double(f, next->second);
     if (is_negative(f, plan.pattern_of(position)) ? a < b : a > b) {
       Offences one{.count = 1};
@@ -231,10 +231,19 @@ SweepVerdict judge_sweep(const SweepSubject& subject, const SweepRun& run) {
     return to_text(Replay{.plugin = subject.plugin, .kernel = subject.kernel.kernel, .c = c, .level = level, .seed = subject.seed});
   };
   const auto range_of = [&](Failure& failure, const Offences& offences) {
-    const auto runs = offences.joined();
-    if (runs.empty()) return;
-    failure.from = to_text(f, plan.pattern_of(runs.front().from));
-    failure.to = to_text(f, plan.pattern_of(runs.back().to));
+    // The least and the greatest number; of NaNs the first and the last.
+    const auto before = [&](Bits a, Bits b) { return is_nan(f, a) || is_nan(f, b) ? !is_nan(f, a) && is_nan(f, b) : ordinal(f, a) < ordinal(f, b); };
+    std::optional<Bits> least, greatest;
+    for (const Offences::Run& r : offences.joined())
+      for (const std::uint64_t position : {r.from, r.to}) {
+        const Bits b = plan.pattern_of(position);
+        if (!least || before(b, *least)) least = b;
+        // NaNs come after all numbers in `before`, and are an end only of ranges without numbers.
+        if (!greatest || is_nan(f, *greatest) || (!is_nan(f, b) && before(*greatest, b))) greatest = b;
+      }
+    if (!least) return;
+    failure.from = to_text(f, *least);
+    failure.to = to_text(f, *greatest);
   };
   if (run.fault) {
     Failure failure{.kind = run.fault->kind, .count = 1, .message = plan.op->name + ", chunk " + std::to_string(run.fault->chunk) + " of the sweep: " + run.fault->text};

@@ -320,6 +320,30 @@ TEST_CASE("ranges of special values, unwritten elements and crashes are told apa
   }
 }
 
+TEST_CASE("falls are between numbers and infinities, within a chunk and where two meet") {
+  const SweepPlan plan = plan_of("relu", "f16");
+  const SweepSubject subject{.plugin = "p", .kernel = {.op = "relu", .kernel = "k"}, .plan = plan, .level = *parse_level("faithful")};
+  const auto count = [&](const auto& change) {
+    ChunkJudge judge(plan, subject.level);
+    SweepRun run;
+    for (std::uint64_t chunk = 0; chunk < plan.chunks(); ++chunk) {
+      std::vector<std::uint16_t> got(4096);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        const Bits x = chunk * 4096 + i;
+        got[i] = static_cast<std::uint16_t>(is_nan(*plan.format, x) ? 0 : is_negative(*plan.format, x) ? 0 : x);
+        change(x, got[i]);
+      }
+      run.partial.merge(judge(chunk, std::as_bytes(std::span(got))));
+    }
+    const auto json = nlohmann::json::parse(sweep_json(subject, run, judge_sweep(subject, run)));
+    return json["result"]["not_monotone"]["count"].get<int>();
+  };
+  CHECK(count([](Bits, std::uint16_t&) {}) == 0);  // relu(NaN) = 0 is wrong, and no fall
+  CHECK(count([](Bits x, std::uint16_t& y) { if (x == 0x1234) y += 2; }) == 1);
+  CHECK(count([](Bits x, std::uint16_t& y) { if (x == 0x1fff) y += 2; }) == 1);  // the next input is another chunk's
+  CHECK(count([](Bits x, std::uint16_t& y) { if (x == 0x9fff) y = 0x3c00; }) == 1);
+}
+
 TEST_CASE("errors are told in ulps of the exact value, on its side of a power of two") {
   const auto error = [](const char* op, const char* dtype, double x, Bits got) {
     const Format& f = *find_format(dtype);
