@@ -4,7 +4,7 @@
   const form = document.getElementById("filter");
   const shown = document.getElementById("shown");
   const items = [...document.querySelectorAll(".item")];
-  const kernels = items.filter((item) => item.closest("#kernels"));
+  const kernels = items.filter((item) => item.closest("#kernels") || item.matches("#sweeps tr:not(.detail)"));
 
   const apply = () => {
     const want = Object.fromEntries(new FormData(form));

@@ -55,7 +55,8 @@ std::string sweep_remark(const Sweep& s) {
   if (!s.complete) return "not complete: " + printable(s.kernel.reason);
   if (s.kernel.verdict == Verdict::error) return "could not be judged: " + printable(s.kernel.reason);
   if (s.failing == 0) return "";
-  return s.by_budget > 0 ? "at least " + thousands(s.failing) + " inputs fail: the worst of each chunk was judged by its budget" : thousands(s.failing) + " inputs fail";
+  const std::string count = plural(s.failing, "input fails", "inputs fail");
+  return s.by_budget > 0 ? "at least " + count + ": the worst of each chunk was judged by its budget" : count;
 }
 
 std::string sweep_table(const Records& records, bool colour, int width) {
