@@ -25,6 +25,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 void on_interrupt(int) {
   stop_requested = true;
   std::signal(SIGINT, SIG_DFL);  // a second one ends the program
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 double now() {
@@ -163,7 +164,10 @@ std::vector<std::string> command_line(const std::string& command, const std::vec
 }
 
 bool interrupted() { return stop_requested; }
-void catch_interrupts() { std::signal(SIGINT, on_interrupt); }
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);  // a batch scheduler's
+}
 
 Progress::Progress() : terminal_(isatty(STDERR_FILENO) != 0) {}
 Progress::~Progress() { clear(); }

@@ -66,7 +66,7 @@ std::vector<PluginArgument> resolve(const std::vector<std::string>& arguments);
 // The words of a command line, as records keep them: what was given.
 std::vector<std::string> command_line(const std::string& command, const std::vector<std::string>& plugins, const CLI::App& app);
 
-// True after the first Ctrl-C; a second one ends the program.
+// True after the first Ctrl-C or SIGTERM; a second one ends the program.
 bool interrupted();
 void catch_interrupts();
 

@@ -10,6 +10,7 @@
 
 #include "cli/command.hpp"
 #include "cli/temporary.hpp"
+#include "plugins/karat_plugin.h"
 #include "properties/nearest.hpp"
 #include "properties/record.hpp"
 #include "properties/sweep/ranks.hpp"
@@ -52,28 +53,29 @@ void choose_instruction_set(const std::string& isa) {
   else setenv("KARAT_ISA", isa.c_str(), 1);
 }
 
-// One hash a kernel, instruction set and number of threads; differing ones are said of kernels that claim to be deterministic.
+// One hash a kernel, dtype and instruction set; differing ones are said of kernels that claim to be deterministic.
 class Hashes {
  public:
-  void add(const SweepSubject& subject, int threads, std::uint64_t hash) {
+  void add(const SweepSubject& subject, std::uint64_t hash) {
     all_[subject.plugin + "/" + subject.plan.op->name + " " + subject.kernel.kernel + " " + std::string(subject.plan.format->name)].push_back(
-        {subject.isa.empty() ? "its choice" : subject.isa, threads, hash, subject.kernel.has(8)});
+        {subject.isa.empty() ? "the kernel's choice" : subject.isa, hash, subject.kernel.has(KARAT_DETERMINISTIC)});
   }
   void print() const {
     for (const auto& [kernel, hashes] : all_) {
       bool same = true;
-      for (const Hash& h : hashes) same = same && h.hash == hashes[0].hash;
-      if (hashes.size() < 2) continue;
-      std::printf("%s: %s\n", kernel.c_str(), same ? "the same bits everywhere" : hashes[0].deterministic ? "the bits differ, and the kernel claims to be deterministic" : "the bits differ");
-      if (same) continue;
-      for (const Hash& h : hashes) std::printf("  %016llx  %s\n", static_cast<unsigned long long>(h.hash), h.isa.c_str());
+      for (const Hash& h : hashes) {
+        std::printf("%016llx  %s  %s\n", static_cast<unsigned long long>(h.hash), kernel.c_str(), h.isa.c_str());
+        same = same && h.hash == hashes[0].hash;
+      }
+      if (hashes.size() > 1)
+        std::printf("  %s\n", same ? "the same bits everywhere" : hashes[0].deterministic ? "the bits differ between instruction sets, and the kernel claims to be deterministic" : "the bits differ");
     }
   }
+  bool empty() const { return all_.empty(); }
 
  private:
   struct Hash {
     std::string isa;
-    int threads;
     std::uint64_t hash;
     bool deterministic;
   };
@@ -97,7 +99,7 @@ class SweepCommand {
     }
     progress_.clear();
     if (!ranks_.first()) return conforms;
-    const int code = exit_code(tally_.failed > 0, tally_.errors > 0 || interrupted(), tally_.passed + tally_.failed + tally_.parts > 0);
+    const int code = exit_code(tally_.failed > 0, tally_.errors > 0 || interrupted(), tally_.passed + tally_.failed + tally_.parts > 0 || !hashes_.empty());
     if (!interrupted()) recorder_.end(tally_.passed, tally_.failed, tally_.skipped, tally_.errors + tally_.parts, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), code);
     finish(code);
     return code;
@@ -114,13 +116,16 @@ class SweepCommand {
         if (!options_.narrowing.takes(row)) continue;
         std::string why;
         bool error = false;
-        const auto subject = properties::sweep_subject(worker, argument.name, row, {}, options_.level.get(), isa, options_.narrowing.seed, why, error);
-        if (subject) kernel(*subject, argument);
-        else if (error) {
+        auto subject = properties::sweep_subject(worker, argument.name, row, {}, options_.level.get(), isa, options_.narrowing.seed, why, error);
+        if (subject) {
+          subject->hash_only = options_.hash;
+          kernel(*subject, argument);
+        }
+        if (!subject && error) {
           progress_.clear();
           std::fprintf(stderr, "karat: %s/%s: %s\n", argument.name.c_str(), row.op.c_str(), why.c_str());
           ++tally_.errors;
-        } else {
+        } else if (!subject) {
           ++not_swept_[why];
         }
       }
@@ -145,7 +150,6 @@ class SweepCommand {
     o.dealer = dealer.get();
     o.first = ranks_.first();
     o.loaded = [&] { ranks_.wait(); };
-    o.hash_only = options_.hash;
     o.stop = interrupted;
     o.progress = [&](const properties::SweepProgress& p) { progress_.show(progress_text(subject, p)); };
     SweepRun run;
@@ -168,16 +172,14 @@ class SweepCommand {
     else if (v.result == KernelVerdict::Result::skip) ++tally_.skipped;
     else if (part_is_done && run.partial.errors == 0) ++tally_.parts;
     else ++tally_.errors;
-    if (options_.hash && v.complete) {
-      hashes_.add(subject, o.threads, run.partial.hash);
-    }
+    if (options_.hash && v.complete && !run.declined) hashes_.add(subject, run.partial.hash);
     recorder_.line(properties::sweep_json(subject, run, v));
   }
 
   void finish(int code) {
     const std::filesystem::path files[] = {record_};
     const reports::Records records = reports::read(files);
-    if (!options_.quiet) std::fputs(reports::sweep_table(records, stdout_is_terminal(), terminal_width()).c_str(), stdout);
+    if (!options_.quiet && !options_.hash) std::fputs(reports::sweep_table(records, stdout_is_terminal(), terminal_width()).c_str(), stdout);
     if (options_.hash) hashes_.print();
     if (!options_.report.empty()) {
       reports::write_all(records, options_.report);
@@ -192,7 +194,7 @@ class SweepCommand {
     if (interrupted()) std::fprintf(stderr, "karat: interrupted; %s\n", options_.state.empty() ? "without --resume nothing is kept" : "the same command goes on");
     if (code == nothing_ran) {
       std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends that is a function of one or two numbers matches --op, --dtype and --kernel\n");
-      for (const auto& [why, number] : not_swept_) std::fprintf(stderr, "  %d: %s\n", number, why.c_str());
+      for (const auto& [why, number] : not_swept_) std::fprintf(stderr, "  %d %s: %s\n", number, number == 1 ? "kernel" : "kernels", why.c_str());
     }
   }
 

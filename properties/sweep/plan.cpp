@@ -57,7 +57,7 @@ std::string SweepPlan::describe() const {
 
 std::optional<SweepPlan> sweep_plan(const Operator& op, const Format& format, const Attributes& attributes, std::uint64_t seed, std::string& why) {
   if (op.independence != Independence::elementwise || op.outputs.size() != 1) {
-    why = "is no function of one or two numbers";
+    why = "no function of one or two numbers";
     return std::nullopt;
   }
   if (format.width > 32) {
@@ -65,7 +65,7 @@ std::optional<SweepPlan> sweep_plan(const Operator& op, const Format& format, co
     return std::nullopt;
   }
   if (op.inputs.size() > 2 || std::any_of(op.inputs.begin(), op.inputs.end(), [](const InputRow& input) { return input.index; })) {
-    why = "has " + std::to_string(op.inputs.size()) + " inputs, a sweep goes through one or two numbers";
+    why = std::to_string(op.inputs.size()) + " inputs, or indices; a sweep goes through one or two numbers";
     return std::nullopt;
   }
   SweepPlan plan{.op = &op, .format = &format, .attributes = attributes};

@@ -224,10 +224,10 @@ class Run {
     if (outcome.status == host::Outcome::Status::declined) host_error = "the kernel took the first call and declines another of the same shape: " + outcome.detail;
     Partial partial;
     const auto called = Clock::now();
-    if (!fault && !host_error) partial = options_.hash_only ? judge.hash(chunk, caller.results()) : judge(chunk, caller.results());
+    if (!fault && !host_error) partial = subject_.hash_only ? judge.hash(chunk, caller.results()) : judge(chunk, caller.results());
     const double judging = std::chrono::duration<double>(Clock::now() - called).count();
     // What was there before is a NaN: where there is none all was written.
-    if (!fault && !host_error && (options_.hash_only || judge.saw_nan()))
+    if (!fault && !host_error && (subject_.hash_only || judge.saw_nan()))
       if (const std::vector<std::size_t> suspects = caller.poisoned(false); !suspects.empty()) {
         // A NaN may be the kernel's own, passed on from its input: over another pattern it shows.
         fault = fault_of(caller.run(chunk, true), chunk);

@@ -165,12 +165,12 @@ Json result_of(const SweepSubject& subject, const Partial& p) {
 }  // namespace
 
 Identity SweepSubject::identity() const {
-  return {{"work", "sweep"}, {"karat", KARAT_VERSION}, {"plugin", plugin}, {"version", version}, {"file", digest}, {"op", plan.op->name}, {"kernel", kernel.kernel},
+  return {{"work", hash_only ? "hashes" : "sweep"}, {"karat", KARAT_VERSION}, {"plugin", plugin}, {"version", version}, {"file", digest}, {"op", plan.op->name}, {"kernel", kernel.kernel},
           {"dtype", std::string(plan.format->name)}, {"attributes", text_of(plan.attributes)}, {"inputs", plan.describe()}, {"level", to_text(level) + (level.also ? " and " + to_text(*level.also) : "")},
           {"instruction set", isa.empty() ? "the kernel's choice" : isa}, {"seed", std::to_string(seed)}};
 }
 std::string SweepSubject::name() const {
-  return file_name("sweep-" + plugin + "-" + plan.op->name + "-" + kernel.kernel + "-" + std::string(plan.format->name) + (isa.empty() ? "" : "-" + isa));
+  return file_name((hash_only ? "hash-" : "sweep-") + plugin + "-" + plan.op->name + "-" + kernel.kernel + "-" + std::string(plan.format->name) + (isa.empty() ? "" : "-" + isa));
 }
 
 std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std::string& plugin, const host::KernelRow& kernel, const Attributes& attributes,
@@ -294,10 +294,16 @@ SweepVerdict judge_sweep(const SweepSubject& subject, const SweepRun& run) {
     v.failing += monotone.count;
     v.failures.push_back(std::move(failure));
   }
+  if (subject.hash_only && v.failures.empty()) {
+    v.result = Result::skip;
+    v.reason = "only hashed, nothing was judged";
+  }
   if (!v.complete) v.reason = std::to_string(p.chunks.count()) + " of " + std::to_string(plan.chunks()) + " chunks";
   if (run.host_error) v.reason = *run.host_error;
   if (p.errors > 0) v.reason += (v.reason.empty() ? "" : "; ") + std::to_string(p.errors) + " results could not be judged";
   if (!v.failures.empty()) v.result = Result::fail;
+  else if (subject.hash_only && v.complete && !run.host_error) v.result = Result::skip;
+  else if (subject.hash_only) v.result = Result::error;
   else if (v.complete && !run.host_error && p.errors == 0) v.result = Result::pass;
   return v;
 }

@@ -26,6 +26,7 @@ struct SweepSubject {
   Level level;
   std::string claim, isa;  // isa: what was forced, or empty
   std::uint64_t seed = 1;
+  bool hash_only = false;    // results are hashed and not judged: never a pass
   Identity identity() const;
   std::string name() const;  // of its state files
 };
@@ -56,7 +57,6 @@ struct SweepOptions {
   std::uint64_t shard = 0, shards = 1;  // consecutive chunks; this one of so many
   std::filesystem::path state;          // folder; empty: nothing is kept
   std::vector<std::filesystem::path> merged;  // folders whose states are put together; then nothing is run
-  bool hash_only = false;               // results are not judged
   Dealer* dealer = nullptr;             // nullptr: all chunks are this process's
   bool first = true;                    // of several processes: takes what the state holds into its result
   std::function<void()> loaded = [] {};  // called once the states are read, before any is written

@@ -274,6 +274,28 @@ TEST_CASE("states of another kernel, version or seed, and damaged ones, are refu
   CHECK(judge_sweep(subject, run_sweep(subject, file, o)).complete);
 }
 
+TEST_CASE("a sweep that only hashes is never a pass, nor taken for one that judged") {
+  SweepSubject subject = subject_of("native", "tanh", "bf16");
+  const fs::path file = plugin_file("native");
+  const TemporaryFolder folder;
+  SweepOptions o;
+  o.state = folder.path;
+  const SweepRun judged = run_sweep(subject, file, o);
+  SweepSubject hashes = subject;
+  hashes.hash_only = true;
+  const SweepRun hashed = run_sweep(hashes, file, o);
+  CHECK(hashed.partial.hash == judged.partial.hash);
+  CHECK(judge_sweep(hashes, hashed).result == Result::skip);
+  CHECK(judge_sweep(subject, judged).result == Result::pass);
+  // Its state under the other's name is refused.
+  const auto states = state_files(folder.path, hashes.name());
+  REQUIRE(states.size() == 1);
+  const TemporaryFolder other;
+  fs::copy_file(states[0], other.path / (subject.name() + ".1.json"));
+  o.state = other.path;
+  CHECK_THROWS_WITH(run_sweep(subject, file, o), Catch::Contains("its work is hashes"));
+}
+
 TEST_CASE("one wrong value among all is found, and its line replays") {
   const SweepSubject subject = subject_of("broken/one_wrong_value", "sigmoid", "f16");
   const Bits wrong = 0x3a5b;
