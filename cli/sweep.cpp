@@ -185,7 +185,8 @@ class SweepCommand {
       reports::write_all(records, options_.report);
       std::printf("report: %s\n", (std::filesystem::path(options_.report) / "index.html").c_str());
     }
-    if (tally_.parts > 0) std::printf("%d sweeps are parts of a whole: the same command with --merge DIR,… instead of --shard and --resume puts their states together\n", tally_.parts);
+    if (tally_.parts > 0 && !options_.quiet)
+      std::printf("%d %s of a whole: the same command with --merge DIR,… instead of --shard and --resume puts the states together\n", tally_.parts, tally_.parts == 1 ? "sweep is a part" : "sweeps are parts");
     if (!options_.quiet && code != nothing_ran && !not_swept_.empty()) {
       int count = 0;
       for (const auto& [why, number] : not_swept_) count += number;
