@@ -47,8 +47,8 @@ std::string rows(const Certification& c, const Format& f) {
   return out.str();
 }
 
-// Puts the rows of these operators in the place of their old ones, in the table of the file.
-void write_table(const std::string& file, const std::vector<Certification>& done) {
+// Puts the rows of an operator in the place of its old ones, in the table of the file.
+void write_table(const std::string& file, const Certification& c) {
   std::ifstream in(file);
   if (!in) throw UsageError("--write: " + file + " cannot be read; it must hold a table of certificates, as docs/certified.md does");
   std::vector<std::string> lines;
@@ -61,12 +61,10 @@ void write_table(const std::string& file, const std::vector<Certification>& done
   std::size_t end = table + 1;
   while (end < lines.size() && lines[end].starts_with("|")) ++end;
   std::vector<std::string> body(lines.begin() + static_cast<std::ptrdiff_t>(table) + 1, lines.begin() + static_cast<std::ptrdiff_t>(end));
-  for (const Certification& c : done) {
-    const std::string name = "| " + c.op + (c.inputs.empty() ? "" : ", " + c.inputs) + " | " + c.dtype + " |";
-    std::erase_if(body, [&](const std::string& line) { return line.starts_with(name); });
-    std::istringstream fresh(rows(c, *find_format(c.dtype)));
-    for (std::string line; std::getline(fresh, line);) body.push_back(line);
-  }
+  const std::string name = "| " + c.op + (c.inputs.empty() ? "" : ", " + c.inputs) + " | " + c.dtype + " |";
+  std::erase_if(body, [&](const std::string& line) { return line.starts_with(name); });
+  std::istringstream fresh(rows(c, *find_format(c.dtype)));
+  for (std::string line; std::getline(fresh, line);) body.push_back(line);
   std::sort(body.begin(), body.end());
   std::ostringstream text;
   for (std::size_t i = 0; i <= table; ++i) text << lines[i] << "\n";
@@ -93,7 +91,6 @@ int certify(const Options& options) {
   }
   catch_interrupts();
   bool wrong = false, incomplete = false;
-  std::vector<Certification> done;
   for (const Operator* op : ops) {
     if (interrupted()) break;
     Progress progress;
@@ -123,9 +120,9 @@ int certify(const Options& options) {
     std::fflush(stdout);
     wrong = wrong || certificate.wrong > 0;
     incomplete = incomplete || !result.complete();
-    if (result.holds()) done.push_back(result);
+    // Hours may lie between one operator and the next: each is written when it is done.
+    if (result.holds() && !options.write.empty()) write_table(options.write, result);
   }
-  if (!options.write.empty()) write_table(options.write, done);
   if (interrupted()) std::fprintf(stderr, "karat: interrupted; %s\n", options.state.empty() ? "without --resume nothing was kept" : "the same command goes on");
   return exit_code(wrong, incomplete || interrupted(), !ops.empty());
 }
