@@ -242,10 +242,10 @@ struct ChunkJudge::State {
       for (std::size_t i = 0; i < count; ++i)
         if (std::isnan(ulps[i])) open(s, from + i);
     if (c.other_zero > 0 && demand.zero_sign) {
-      const double y = s.hi + s.c[0];  // 0 where a line goes through the origin: its sign is that of no one number
+      const double constant = s.hi + s.c[0];  // 0 where a line goes through the origin: its sign is that of no one number
       for (std::size_t i = 0; i < count; ++i) {
         const Bits result = got_at(from + i);
-        if (std::isnan(ulps[i]) || refused(std::abs(ulps[i])) || !is_zero(format, result) || (y != 0 && is_negative(format, result) == (y < 0))) continue;
+        if (std::isnan(ulps[i]) || refused(std::abs(ulps[i])) || !is_zero(format, result) || (constant != 0 && is_negative(format, result) == (constant < 0))) continue;
         if (const Judgement j = escalate(from + i, result); !j.ok) offend(j.kind, from + i, from + i, result);
       }
     }
