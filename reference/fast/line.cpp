@@ -173,8 +173,16 @@ void Line::cover(bool negative, Bits from, Bits to, std::vector<Segment>& out) {
 bool Line::one_special(bool negative, Bits from, Bits to, Segment& segment) {
   const Specials here = specials_at(value(negative, from));
   if (here.empty()) return false;
-  for (Bits step = 1; step <= 16; ++step)
-    if (!same(here, specials_at(value(negative, from + (to - from) / 16 * step + (step == 16 ? (to - from) % 16 : 0))))) return false;
+  bool all_same = true;
+  for (Bits step = 1; step <= 16; ++step) {
+    const Specials there = specials_at(value(negative, from + (to - from) / 16 * step + (step == 16 ? (to - from) % 16 : 0)));
+    if (there.empty()) return false;
+    all_same = all_same && same(here, there);
+  }
+  if (!all_same) {  // the row decides each by itself (a mask at NaN gives α·dy): no polynomial does
+    segment.kind = Segment::Kind::undecided;
+    return true;
+  }
   segment.kind = Segment::Kind::special;
   segment.special = listed(here);
   return true;
