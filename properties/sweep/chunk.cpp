@@ -120,7 +120,8 @@ struct ChunkJudge::State {
   }
 
   // An input by itself, of which the enclosure tells the result.
-  void add(std::uint64_t position, Bits result, const Judgement& j) {
+  // `small`: y is subnormal, as far as that is known.
+  void add(std::uint64_t position, Bits result, const Judgement& j, bool small) {
     if (j.error) {
       ++partial.errors;
       return;
@@ -140,7 +141,6 @@ struct ChunkJudge::State {
       ++e->bins[error_bin(j.rounded ? 0 : j.ulps)];
       e->worst.take(worst);
     }
-    const bool small = is_zero(format, result) || is_subnormal(format, result);
     partial.worst[2 * is_negative(format, pattern) + small].take(worst);
     if (!j.ok) offend(j.kind, position, position, result, worst);
   }
@@ -167,10 +167,12 @@ struct ChunkJudge::State {
     }
   }
 
+  bool looks_small(Bits result) const { return is_zero(format, result) || is_subnormal(format, result); }
+
   void one_by_one(std::uint64_t from, std::uint64_t to) {
     for (std::uint64_t p = from; p <= to; ++p) {
       saw_nan = saw_nan || is_nan(format, got_at(p));
-      add(p, got_at(p), escalate(p, got_at(p)));
+      add(p, got_at(p), escalate(p, got_at(p)), looks_small(got_at(p)));
     }
   }
 
@@ -182,9 +184,10 @@ struct ChunkJudge::State {
   void open(const fast::Segment& s, std::uint64_t position) {
     const Bits result = got_at(position);
     saw_nan = saw_nan || is_nan(format, result);
-    if (!of_another_class(s, result)) return add(position, result, escalate(position, result));
+    const bool small = s.most < scale.least_normal || (s.least < scale.least_normal && looks_small(result));
+    if (!of_another_class(s, result)) return add(position, result, escalate(position, result), small);
     if (!(memory && memory->segment == segments && memory->got == class_of(result))) memory = Memory{segments, class_of(result), escalate(position, result)};
-    add(position, result, memory->judgement);
+    add(position, result, memory->judgement, small);
   }
 
   // Judged in vectors: one sign, one segment, one binade.

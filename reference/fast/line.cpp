@@ -160,7 +160,24 @@ void Line::cover(bool negative, Bits from, Bits to, std::vector<Segment>& out) {
     return;
   }
   const Range range{value(negative, from), value(negative, to)};
-  if (one_special(negative, from, to, segment) || passes_the_origin(segment, range) || fits(segment, range) || beyond(segment, range)) {
+  bool covered = false;
+  switch (row_over(negative, from, to)) {
+    case Row::the_same:
+      segment.kind = Segment::Kind::special;
+      segment.special = listed(specials_at(range.from));
+      covered = true;
+      break;
+    case Row::each_by_itself:  // a mask at NaN gives α·dy: whatever the formula gives there, the row decides
+      segment.kind = Segment::Kind::undecided;
+      covered = true;
+      break;
+    case Row::here_and_there:
+      break;
+    case Row::silent:
+      covered = passes_the_origin(segment, range) || fits(segment, range) || beyond(segment, range);
+      break;
+  }
+  if (covered) {
     out.push_back(segment);
     return;
   }
@@ -169,23 +186,15 @@ void Line::cover(bool negative, Bits from, Bits to, std::vector<Segment>& out) {
   cover(negative, middle + 1, to, out);
 }
 
-// Where the row decides alone over a whole range the formula has no value, or the row would not be needed.
-bool Line::one_special(bool negative, Bits from, Bits to, Segment& segment) {
-  const Specials here = specials_at(value(negative, from));
-  if (here.empty()) return false;
-  bool all_same = true;
-  for (Bits step = 1; step <= 16; ++step) {
-    const Specials there = specials_at(value(negative, from + (to - from) / 16 * step + (step == 16 ? (to - from) % 16 : 0)));
-    if (there.empty()) return false;
-    all_same = all_same && same(here, there);
-  }
-  if (!all_same) {  // the row decides each by itself (a mask at NaN gives α·dy): no polynomial does
-    segment.kind = Segment::Kind::undecided;
-    return true;
-  }
-  segment.kind = Segment::Kind::special;
-  segment.special = listed(here);
-  return true;
+// What the row says of a range, by what it says at both ends and between.
+Line::Row Line::row_over(bool negative, Bits from, Bits to) const {
+  std::vector<double> x;
+  for (Bits step = 0; step <= 16; ++step) x.push_back(value(negative, from + (to - from) / 16 * step + (step == 16 ? (to - from) % 16 : 0)));
+  const std::vector<Specials> said = specials_of(x);
+  const auto silent = std::count_if(said.begin(), said.end(), [](const Specials& s) { return s.empty(); });
+  if (silent == static_cast<std::ptrdiff_t>(said.size())) return Row::silent;
+  if (silent > 0) return Row::here_and_there;
+  return std::all_of(said.begin(), said.end(), [&](const Specials& s) { return same(s, said[0]); }) ? Row::the_same : Row::each_by_itself;
 }
 
 // y = c₁x + c₂x² + …: every digit of a small x counts, over any number of binades.

@@ -22,7 +22,7 @@ struct Segment {
     polynomial,  // below
     beyond,      // |y| ≥ 2^1000, of the sign of `hi`: more than any format here but f64 holds
     special,     // the row lists what is right: Line::specials()[special]
-    undecided    // nothing: ask the enclosure, input by input
+    undecided    // nothing, or the row decides each by itself: ask, input by input
   } kind = Kind::undecided;
   Bits from = 0, to = 0;
   // y = hi + s, and s lies strictly within bound + slope·|d| of c₀ + c₁d + … + c₆d⁶ as Horner's rule
@@ -75,7 +75,8 @@ class Line {
   std::size_t listed(const Specials& specials);
   double value(bool negative, Bits magnitude) const;
   void cover(bool negative, Bits from, Bits to, std::vector<Segment>& out);
-  bool one_special(bool negative, Bits from, Bits to, Segment& segment);
+  enum class Row { silent, the_same, each_by_itself, here_and_there };
+  Row row_over(bool negative, Bits from, Bits to) const;
   bool passes_the_origin(Segment& segment, const Range& range);
   bool fits(Segment& segment, const Range& range);
   bool beyond(Segment& segment, const Range& range) const;
