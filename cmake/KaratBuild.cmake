@@ -68,6 +68,22 @@ function(karat_plugin name)
   set_property(GLOBAL APPEND PROPERTY KARAT_PLUGIN_TARGETS ${target})
 endfunction()
 
+# karat_hash_of(VARIABLE FILES…): the first 16 digits of a hash of the files in the order of their
+# names; the build is configured anew when one of them changes.
+function(karat_hash_of variable)
+  set(files ${ARGN})
+  list(SORT files)
+  set(hashes "")
+  foreach(file ${files})
+    file(SHA256 ${file} hash)
+    string(APPEND hashes ${hash})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  endforeach()
+  string(SHA256 hash "${hashes}")
+  string(SUBSTRING ${hash} 0 16 hash)
+  set(${variable} ${hash} PARENT_SCOPE)
+endfunction()
+
 # karat_absent(NAME WHY): a back end that this build leaves out, said at the end.
 function(karat_absent name why)
   set_property(GLOBAL APPEND PROPERTY KARAT_ABSENT "${name}: ${why}")

@@ -9,8 +9,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "properties/record_json.hpp"
 
 #ifndef KARAT_VERSION
 #error "KARAT_VERSION comes from the build"
@@ -18,20 +19,6 @@
 
 namespace karat::properties {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-// JSON has no infinities: figures are numbers, or text.
-Json figure(double d) {
-  if (std::isfinite(d)) return d;
-  return std::isnan(d) ? "nan" : d > 0 ? "inf" : "-inf";
-}
-
-Json pairs(const std::vector<NamedValue>& values) {
-  Json list = Json::array();
-  for (const NamedValue& v : values) list.push_back({{"name", v.name}, {"value", v.value}});
-  return list;
-}
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -65,12 +52,6 @@ std::string utc_now() {
 }
 
 long cache(int which) { return std::max(0L, sysconf(which)); }
-
-// Ready to be pasted into a shell.
-std::string command_of(const std::string& line) { return "karat replay '" + line + "'"; }
-
-// One line, whatever bytes a plugin put into it.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
@@ -156,27 +137,7 @@ void Recorder::verdict(const KernelVerdict& v) {
   if (!v.compute.empty()) json["compute"] = v.compute;
   if (!v.notes.empty()) json["notes"] = v.notes;
   if (!v.warnings.empty()) json["warnings"] = v.warnings;
-  Json failures = Json::array();
-  for (const Failure& f : v.failures) {
-    Json one{{"kind", to_text(f.kind)}, {"count", f.count}, {"message", f.message}, {"at", pairs(f.at)}};
-    if (!f.got.empty()) one["got"] = f.got;
-    if (!f.exact.empty()) {
-      one["exact"] = f.exact;
-      one["exact_decimal"] = f.exact_decimal;
-      one["ulp"] = figure(f.ulp);
-      if (!std::isnan(f.allowed)) one["allowed"] = f.allowed;
-      if (f.level != to_text(v.level)) one["level"] = f.level;
-    }
-    if (!f.from.empty()) {
-      one["from"] = f.from;
-      one["to"] = f.to;
-    }
-    one["replay"] = command_of(f.replay);
-    if (!f.simplest.empty()) one["simplest"] = command_of(f.simplest);
-    if (!f.waived.empty()) one["waived"] = f.waived;
-    failures.push_back(std::move(one));
-  }
-  json["failures"] = std::move(failures);
+  json["failures"] = failures_of(v.failures, to_text(v.level));
   json["seconds"] = v.seconds;
   line(dump(json));
 }

@@ -10,12 +10,12 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "properties/describe.hpp"
 #include "properties/error_in_ulps.hpp"
 #include "properties/nearest.hpp"
 #include "properties/profile.hpp"
+#include "properties/record_json.hpp"
 #include "properties/replay.hpp"
 
 #ifndef KARAT_VERSION
@@ -24,8 +24,6 @@
 
 namespace karat::properties {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string hex64(std::uint64_t n) {
   char text[20];
@@ -50,22 +48,12 @@ std::string text_of(const Attributes& attributes) {
   return text;
 }
 
-Json figure(double d) {
-  if (std::isfinite(d)) return d;
-  return std::isnan(d) ? "nan" : d > 0 ? "inf" : "-inf";
-}
-
 // Texts of the inputs at a position: [{"name": "x", "value": "0x1p+0"}, …].
 std::vector<NamedValue> values_at(const SweepPlan& plan, std::uint64_t position) {
   std::vector<NamedValue> values;
   const std::vector<Bits> bits = plan.inputs_at(position);
   for (std::size_t t = 0; t < bits.size(); ++t) values.push_back({plan.op->inputs[t].name, to_text(*plan.format, bits[t])});
   return values;
-}
-Json json_of(const std::vector<NamedValue>& values) {
-  Json list = Json::array();
-  for (const NamedValue& v : values) list.push_back({{"name", v.name}, {"value", v.value}});
-  return list;
 }
 std::string text_at(const SweepPlan& plan, std::uint64_t position) {
   std::string text;
@@ -108,7 +96,7 @@ Json ranges_of(const SweepPlan& plan, const Offences& offences) {
   const std::vector<Offences::Run> runs = offences.joined();
   for (const Offences::Run& run : runs) {
     if (list.size() == 32) break;
-    list.push_back({{"from", json_of(values_at(plan, run.from))}, {"to", json_of(values_at(plan, run.to))}, {"inputs", run.to - run.from + 1}, {"got", to_text(*plan.format, run.got)}});
+    list.push_back({{"from", pairs(values_at(plan, run.from))}, {"to", pairs(values_at(plan, run.to))}, {"inputs", run.to - run.from + 1}, {"got", to_text(*plan.format, run.got)}});
   }
   return {{"count", offences.count}, {"ranges", list}, {"more_ranges", offences.cut || runs.size() > list.size()}};
 }
@@ -130,13 +118,13 @@ Json result_of(const SweepSubject& subject, const Partial& p) {
   r["other_zero"] = p.other_zero;
   if (p.all.worst.ulps >= 0) {
     r["max_ulp"] = figure(exact_ulps(subject, p.all.worst));
-    r["max_ulp_at"] = json_of(values_at(plan, p.all.worst.at));
+    r["max_ulp_at"] = pairs(values_at(plan, p.all.worst.at));
     r["max_ulp_got"] = to_text(f, p.all.worst.got);
   }
   r["worst"] = Json::array();
   for (std::size_t i = 0; i < p.worst.size(); ++i)
     if (const Worst& w = p.worst[i]; w.ulps >= 0)
-      r["worst"].push_back({{"input", i / 2 ? "negative" : "positive"}, {"result", i % 2 ? "subnormal" : "normal"}, {"ulp", figure(exact_ulps(subject, w))}, {"at", json_of(values_at(plan, w.at))}, {"got", to_text(f, w.got)}});
+      r["worst"].push_back({{"input", i / 2 ? "negative" : "positive"}, {"result", i % 2 ? "subnormal" : "normal"}, {"ulp", figure(exact_ulps(subject, w))}, {"at", pairs(values_at(plan, w.at))}, {"got", to_text(f, w.got)}});
   // More than 0.5, 1, 2, 4, … ulps.
   r["over"] = Json::object();
   for (std::size_t bin = 0; bin + 1 < error_bins; ++bin) {
@@ -319,29 +307,11 @@ std::string sweep_json(const SweepSubject& subject, const SweepRun& run, const S
   json["complete"] = v.complete;
   if (!v.reason.empty()) json["reason"] = v.reason;
   json["failing"] = v.failing;
-  Json failures = Json::array();
-  for (const Failure& f : v.failures) {
-    Json one{{"kind", to_text(f.kind)}, {"count", f.count}, {"message", f.message}, {"at", json_of(f.at)}};
-    if (!f.got.empty()) one["got"] = f.got;
-    if (!f.exact.empty()) {
-      one["exact"] = f.exact;
-      one["exact_decimal"] = f.exact_decimal;
-      one["ulp"] = figure(f.ulp);
-      if (!std::isnan(f.allowed)) one["allowed"] = f.allowed;
-      if (f.level != to_text(subject.level)) one["level"] = f.level;
-    }
-    if (!f.from.empty()) {
-      one["from"] = f.from;
-      one["to"] = f.to;
-    }
-    one["replay"] = "karat replay '" + f.replay + "'";
-    failures.push_back(std::move(one));
-  }
-  json["failures"] = std::move(failures);
+  json["failures"] = failures_of(v.failures, to_text(subject.level));
   json["result"] = result_of(subject, run.partial);
   json["seconds"] = run.seconds;
   json["inputs_per_second"] = run.seconds > 0 ? static_cast<double>(run.inputs) / run.seconds : 0.0;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump(json);
 }
 
 }  // namespace karat::properties
