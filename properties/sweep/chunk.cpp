@@ -279,6 +279,10 @@ struct ChunkJudge::State {
     using Shape = fast::Segment::Kind;
     const std::uint64_t from = line_start + s.from, to = line_start + s.to;
     if (s.kind == Shape::special) return by_row(from, to);
+    if (s.kind == Shape::specials) {
+      for (std::uint64_t p = from; p <= to; ++p) by_row(p, p);
+      return;
+    }
     if (s.kind == Shape::undecided) return one_by_one(from, to);
     ++segments;
     const std::uint64_t step = std::min<std::uint64_t>(block, std::uint64_t{1} << format.fraction_bits());

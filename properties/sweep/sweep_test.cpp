@@ -155,6 +155,32 @@ TEST_CASE("a chunk is judged as each of its inputs is by itself") {
       }
 }
 
+TEST_CASE("where the row decides each input by itself, each is judged by it") {
+  // dy · leaky_relu'(NaN): NaN, or by a policy dy or α·dy.
+  const SweepPlan plan = plan_of("leaky_relu_backward", "bf16");
+  const Format& f = *plan.format;
+  const double alpha = plan.attributes.number("alpha");
+  const std::uint64_t chunk = 0x7f90 >> 4;  // sixteen NaNs for x, every dy
+  std::vector<std::uint16_t> got(std::size_t{1} << plan.chunk_bits());
+  std::uint64_t wrong = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double dy = to_double(f, plan.pattern_of((chunk << plan.chunk_bits()) + i));
+    got[i] = static_cast<std::uint16_t>(std::isnan(dy) ? f.quiet_nan() : round_nearest(f, truncated(i % 2 ? dy : alpha * dy)));
+    if (i % 4096 == 1 && std::abs(dy) > 1 && std::isfinite(dy)) {
+      got[i] = static_cast<std::uint16_t>(got[i] ^ 2);
+      ++wrong;
+    }
+  }
+  ChunkJudge judge(plan, *parse_level("exact"));
+  const Partial p = judge(chunk, std::as_bytes(std::span(got)));
+  CHECK(wrong > 0);
+  CHECK(p.escalated == 0);
+  CHECK(p.special + p.outside == got.size());
+  CHECK(p.offences.at(Kind::special_value).count == wrong);
+  CHECK(p.offences.size() == 1);
+  CHECK(p.policies.at("mask_gradient_at_nan") > 1'000'000);
+}
+
 TEST_CASE("partial results merge in any order to the same, and never twice") {
   const SweepPlan plan = plan_of("tanh", "bf16");
   ChunkJudge judge(plan, *parse_level("faithful"));

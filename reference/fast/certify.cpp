@@ -57,7 +57,7 @@ class Checker {
       return;
     }
     for (Bits from = s.from; from <= s.to; from += block) specials(s, from, std::min<Bits>(s.to, from + block - 1));
-    if (s.kind == Segment::Kind::special) {
+    if (s.kind == Segment::Kind::special || s.kind == Segment::Kind::specials) {
       result.special += s.to - s.from + 1;
       return;
     }
@@ -85,7 +85,9 @@ class Checker {
     for (Bits m = from; m <= to; ++m) x.push_back(number(m));
     const std::vector<Specials> by_row = line_.specials_of(x);
     for (std::size_t i = 0; i < by_row.size(); ++i) {
-      const bool as_said = s.kind == Segment::Kind::special ? same(by_row[i], line_.specials()[s.special]) : by_row[i].empty();
+      const bool as_said = s.kind == Segment::Kind::special    ? same(by_row[i], line_.specials()[s.special])
+                           : s.kind == Segment::Kind::specials ? !by_row[i].empty()
+                                                               : by_row[i].empty();
       if (!as_said) fail(from + i);
     }
   }

@@ -168,7 +168,7 @@ void Line::cover(bool negative, Bits from, Bits to, std::vector<Segment>& out) {
       covered = true;
       break;
     case Row::each_by_itself:  // a mask at NaN gives α·dy: whatever the formula gives there, the row decides
-      segment.kind = Segment::Kind::undecided;
+      segment.kind = Segment::Kind::specials;
       covered = true;
       break;
     case Row::here_and_there:

@@ -22,7 +22,8 @@ struct Segment {
     polynomial,  // below
     beyond,      // |y| ≥ 2^1000, of the sign of `hi`: more than any format here but f64 holds
     special,     // the row lists what is right: Line::specials()[special]
-    undecided    // nothing, or the row decides each by itself: ask, input by input
+    specials,    // the row lists what is right for each input, not the same for all
+    undecided    // nothing: ask the enclosure, input by input
   } kind = Kind::undecided;
   Bits from = 0, to = 0;
   // y = hi + s, and s lies strictly within bound + slope·|d| of c₀ + c₁d + … + c₆d⁶ as Horner's rule

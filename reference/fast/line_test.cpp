@@ -41,10 +41,11 @@ void holds(const Operator& op, const Format& f, const std::vector<double>& at, s
   for (std::size_t t = 0; t < at.size(); ++t) doubles.emplace_back(Shape{1}, std::vector<double>{t == variable ? x : at[t]});
   const Specials special = op.specials(doubles, standard_attributes(op))[0];
   if (!special.empty()) {
-    CHECK((segment.kind == Segment::Kind::special || segment.kind == Segment::Kind::undecided));
+    CHECK((segment.kind == Segment::Kind::special || segment.kind == Segment::Kind::specials));
     return;
   }
   REQUIRE(segment.kind != Segment::Kind::special);
+  REQUIRE(segment.kind != Segment::Kind::specials);
   REQUIRE(segment.kind != Segment::Kind::undecided);
   const auto decided = decide([&](int bits) -> std::optional<bool> {
     if (bits < 192) return std::nullopt;
