@@ -162,6 +162,11 @@ class SweepCommand {
       ranks_.abort(not_judged);
       ++tally_.errors;
       return;
+    } catch (const std::exception& e) {
+      // The other ranks would wait for this one for ever.
+      if (ranks_.size() > 1) std::fprintf(stderr, "karat: rank %d: %s\n", ranks_.rank(), e.what());
+      ranks_.abort(not_judged);
+      throw;
     }
     if (!ranks_.first()) return;
     SweepVerdict v = properties::judge_sweep(subject, run);

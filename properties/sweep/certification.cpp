@@ -68,7 +68,6 @@ Certification certify_operator(const Operator& op, const Format& format, const C
         throw SweepError(old.string() + ": " + e.what());
       }
     }
-    file = new_state_file(options.folder, name);
   }
   result.done = before.count();
 
@@ -81,7 +80,9 @@ Certification certify_operator(const Operator& op, const Format& format, const C
   auto saved = begin;
   std::exception_ptr error;
   const auto save = [&] {
-    if (!file.empty()) write_state(file, {identity, content_of(mine, sum)});
+    if (options.folder.empty() || mine.ranges().empty()) return;
+    if (file.empty()) file = new_state_file(options.folder, name);
+    write_state(file, {identity, content_of(mine, sum)});
   };
   const auto work = [&] {
     const NumberCaches caches;

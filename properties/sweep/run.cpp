@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "plugins/karat_plugin.h"
+#include "properties/case.hpp"
 #include "properties/sweep/chunk.hpp"
 #include "properties/sweep/sweep.hpp"
 #include "reference/numbers/precision.hpp"
@@ -52,32 +52,10 @@ class Caller {
  public:
   Caller(const SweepSubject& subject, const std::filesystem::path& file, const host::Limits& limits)
       : plan_(subject.plan), count_(std::size_t{1} << plan_.chunk_bits()), worker_(file, limits) {
-    host::CallSpec spec;
-    spec.kernel = subject.kernel.index;
+    Case shape{.question = {plan_.op, plan_.format, {}, plan_.attributes}};
+    for (std::size_t t = 0; t < plan_.op->inputs.size(); ++t) shape.question.inputs.emplace_back(Shape{static_cast<std::int64_t>(count_)});
+    host::CallSpec spec = call_spec(shape, subject.kernel.index);
     spec.hash_inputs = false;
-    const auto add = [&](const std::string& name, std::int32_t role) {
-      spec.tensors.push_back({name, role, static_cast<std::int32_t>(plan_.format->dtype), {static_cast<std::int64_t>(count_)}, {1}, {}});
-      spec.in_place.push_back(-1);
-    };
-    for (const InputRow& input : plan_.op->inputs) add(input.name, KARAT_INPUT);
-    add(plan_.op->outputs[0], KARAT_OUTPUT);
-    for (const auto& [name, value] : plan_.attributes.values) {
-      host::AttributeSpec a{.name = name};
-      if (const double* number = std::get_if<double>(&value)) {
-        a.kind = KARAT_NUMBER;
-        a.number = *number;
-      } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-        a.kind = KARAT_INTEGER;
-        a.integer = *integer;
-      } else if (const auto* text = std::get_if<std::string>(&value)) {
-        a.kind = KARAT_TEXT;
-        a.text = *text;
-      } else {
-        a.kind = KARAT_LIST;
-        a.list = std::get<std::vector<std::int64_t>>(value);
-      }
-      spec.attributes.push_back(std::move(a));
-    }
     spans_ = worker_.prepare(spec);
   }
 
@@ -184,10 +162,11 @@ class Run {
       }
     }
     options_.loaded();
-    if (!options_.state.empty()) file_ = new_state_file(options_.state, subject_.name());
   }
   void save() {
-    if (!file_.empty() && !mine_.chunks.ranges().empty()) write_state(file_, {subject_.identity(), to_json(mine_)});
+    if (options_.state.empty() || mine_.chunks.ranges().empty()) return;
+    if (file_.empty()) file_ = new_state_file(options_.state, subject_.name());
+    write_state(file_, {subject_.identity(), to_json(mine_)});
   }
 
   bool ended() {

@@ -298,6 +298,8 @@ TEST_CASE("states of another kernel, version or seed, and damaged ones, are refu
   }
   std::ofstream(states[0], std::ios::binary) << whole;
   CHECK(judge_sweep(subject, run_sweep(subject, file, o)).complete);
+  // A run with nothing to do leaves nothing behind.
+  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
 }
 
 TEST_CASE("a sweep that only hashes is never a pass, nor taken for one that judged") {
