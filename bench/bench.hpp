@@ -21,6 +21,7 @@ struct BenchOptions {
   std::string op = "*", kernel = "*";  // patterns, as --op and --kernel
   std::vector<std::string> dtypes;     // none: all
   std::vector<std::string> sizes;      // of size_names(); none: all
+  std::string call;                    // of operators on tensors of any shapes: call_from() of workload.hpp
   std::vector<int> threads;            // 0: as many as the machine has; none: {1, 0}
   // Asked of each row that the above let through.
   std::function<bool(const host::KernelRow&)> takes = [](const host::KernelRow&) { return true; };
@@ -39,7 +40,8 @@ struct BenchOptions {
 // gives the mean of its calls, and these are the repetitions' least, median and greatest.
 struct Timing {
   std::string plugin, op, kernel, dtype;
-  std::string size;                 // "L1", "L2", "DRAM"
+  std::string size;                 // "L1", "L2", "DRAM", or "call"
+  std::string call;                 // its text
   std::vector<std::int64_t> shape;  // of the first input
   std::uint64_t bytes = 0;          // read and written by one call
   int threads = 1, repetitions = 0;

@@ -12,6 +12,7 @@
 #include "bench/verify.hpp"
 #include "bench/workload.hpp"
 #include "properties/nearest.hpp"
+#include "properties/replay.hpp"
 
 namespace karat::bench {
 namespace {
@@ -91,8 +92,10 @@ class Run {
   Run(host::Worker& worker, const std::string& plugin, const BenchOptions& options,
       const std::function<void(const Timing&)>& sink)
       : worker_(worker), plugin_(plugin), options_(options), sink_(sink), sizes_(options.sizes) {
-    if (sizes_.empty()) sizes_.assign(size_names().begin(), size_names().end());
-    for (const std::string& size : sizes_) bytes_for(size, machine_caches());  // throws if unknown
+    if (!options.call.empty()) sizes_ = {"call"};
+    else if (sizes_.empty()) sizes_.assign(size_names().begin(), size_names().end());
+    if (options.call.empty())
+      for (const std::string& size : sizes_) bytes_for(size, machine_caches());  // throws if unknown
     for (const std::string& name : options.dtypes)
       if (!find_format(name))
         throw std::invalid_argument(properties::unknown("dtype", name, properties::dtype_names()));
@@ -139,8 +142,10 @@ class Run {
     std::string hopeless;
     if (!op)
       hopeless = properties::unknown("operator", row.op, properties::operator_names());
-    else if (op->independence == Independence::whole)
-      hopeless = "not timed: bench has no workload for operators whose tensors differ in shape";
+    else if (op->independence == Independence::whole && options_.call.empty())
+      hopeless = "not timed: its tensors differ in shape: --call 'NAME=SHAPE …' says which";
+    else if (op->independence != Independence::whole && !options_.call.empty())
+      hopeless = "not timed: --call is for operators whose tensors differ in shape";
     else if (!f)
       hopeless = "unknown dtype code " + std::to_string(row.dtype);
     else if (!row.claim.empty() && !claim)
@@ -153,6 +158,15 @@ class Run {
         hopeless = "not judged: " + properties::to_text(level) + " has no rule for " + row.op + " in " + std::string(f->name);
     }
     properties::Judge judge(level);
+    std::optional<Workload> call;
+    if (hopeless.empty() && !options_.call.empty()) {
+      try {
+        call.emplace(call_from(*op, *f, options_.call, options_.seed));
+        if (const auto why = not_verifiable(*call, level)) hopeless = "not timed: " + *why;
+      } catch (const properties::ReplayError& e) {
+        hopeless = std::string("not timed: --call: ") + e.what();
+      }
+    }
     for (const std::string& size : sizes_)
       for (const int threads : threads_) {
         Timing t;
@@ -161,6 +175,7 @@ class Run {
         t.kernel = row.kernel;
         t.dtype = f ? std::string(f->name) : std::to_string(row.dtype);
         t.size = size;
+        t.call = options_.call;
         t.threads = threads;
         if (options_.stop()) throw Stopped{};
         options_.progress(plugin_ + "/" + row.op + " " + t.dtype + " " + size + ", " +
@@ -169,9 +184,7 @@ class Run {
         if (!hopeless.empty())
           t.reason = hopeless;
         else
-          benchmark(t, row,
-                    Workload(*op, *f, shape_for(*op, *f, bytes_for(size, machine_caches())), options_.seed),
-                    judge, level, hopeless);
+          benchmark(t, row, call ? *call : Workload(*op, *f, shape_for(*op, *f, bytes_for(size, machine_caches())), options_.seed), judge, level, hopeless);
         if (sink_) sink_(t);
         timings_.push_back(std::move(t));
       }
@@ -190,7 +203,9 @@ class Run {
       return;
     }
     workload.fill(storage);
+    // Tensors of one shape lie one behind the other, the output last.
     const auto source = storage[storage.size() - 2], output = storage.back();
+    std::vector<std::byte> outputs;
 
     const Bits before = poison(*workload.pool().format);
     Verifier verifier(workload, judge, level, before);
@@ -200,11 +215,13 @@ class Run {
     const auto repeat = [&](std::int64_t calls) {
       if (options_.stop()) throw Stopped{};
       Repetition r;
+      if (workload.whole()) workload.fill(storage);  // a copy has been where a tensor is input and output
       const Means kernel = mean_of(calls, one_call < long_call ? 1 : 0,
                                    [&](int repeats) { return worker_.time(before, repeats); });
       r.error = fault(kernel.outcome);
       if (costly(kernel.outcome.status)) hopeless = r.error + " (at " + t.size + "; not tried again)";
-      if (r.error.empty()) r.error = verifier.check(output).value_or("");
+      if (r.error.empty() && workload.whole()) outputs = workload.outputs(storage);
+      if (r.error.empty()) r.error = verifier.check(workload.whole() ? std::span<const std::byte>(outputs) : output).value_or("");
       if (!r.error.empty()) return r;
       one_call = r.seconds = kernel.seconds;
       // As long as the kernel, or as many: whichever is more.
@@ -212,7 +229,7 @@ class Run {
           calls, one_copy > 0 ? static_cast<std::int64_t>(std::min(min_seconds / one_copy, 1e6)) : 0);
       const Means copy = mean_of(copies, 1, [&](int repeats) { return worker_.time_copy(repeats); });
       r.error = fault(copy.outcome);
-      if (r.error.empty() &&
+      if (r.error.empty() && !workload.whole() &&
           (output.size() != source.size() || std::memcmp(output.data(), source.data(), source.size()) != 0))
         r.error = "not judged: the copy's result is not what was copied";
       one_copy = r.copy_seconds = copy.seconds;

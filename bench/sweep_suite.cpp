@@ -147,7 +147,7 @@ class Suite {
       std::string why;
       bool error = false;
       std::optional<SweepSubject> subject;
-      if (row != rows.end()) subject = properties::sweep_subject(worker, plugin, *row, {}, {}, options.isa, 1, why, error);
+      if (row != rows.end()) subject = properties::sweep_subject(worker, plugin, *row, {}, "", {}, options.isa, 1, why, error);
       if (subject) subjects_.emplace(op, std::move(*subject));
       else suite_.missing.emplace_back(op);
     }

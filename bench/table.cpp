@@ -113,7 +113,9 @@ std::string table(const std::vector<Timing>& timings, int width) {
   if (timings.empty()) return {};
   const std::vector<Line> lines = lines_of(timings);
   std::vector<std::string> sizes;
-  for (const std::string& size : size_names())
+  std::vector<std::string> names(size_names().begin(), size_names().end());
+  names.emplace_back("call");
+  for (const std::string& size : names)
     if (std::any_of(timings.begin(), timings.end(), [&](const Timing& t) { return t.size == size; }))
       sizes.push_back(size);
   std::size_t name_width = 6;

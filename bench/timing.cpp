@@ -23,6 +23,7 @@ std::string timing_json(const Timing& t) {
             {"dtype", t.dtype},     {"size", t.size},
             {"shape", t.shape},     {"bytes", t.bytes},
             {"threads", t.threads}, {"repetitions", t.repetitions}};
+  if (!t.call.empty()) json["call"] = t.call;
   if (t.verified) {
     json["seconds"] = {
         {"min", figure(t.min_seconds)}, {"median", figure(t.median_seconds)}, {"max", figure(t.max_seconds)}};

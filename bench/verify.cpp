@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "bench/verify.hpp"
 
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
 
-#include "properties/parallel.hpp"
 #include "properties/describe.hpp"
+#include "properties/parallel.hpp"
+#include "properties/whole_tensor.hpp"
 
 namespace karat::bench {
 namespace {
@@ -23,6 +23,15 @@ Bits element(const std::byte* data, std::size_t index, std::size_t width) {
 }
 
 }  // namespace
+
+std::optional<std::string> not_verifiable(const Workload& workload, const properties::Level& level) {
+  const Question& q = workload.pool();
+  if (!workload.whole() || properties::fits_tapes(q)) return std::nullopt;
+  const std::string smaller = "; calls of up to 2048 elements are judged as a check does";
+  if (level.profile) return "profiles do not judge tensors of this size" + smaller;
+  if (const auto why = properties::not_compensated(*q.op, q.attributes)) return *why + smaller;
+  return std::nullopt;
+}
 
 Verifier::Verifier(const Workload& workload, properties::Judge& judge, const properties::Level& level,
                    Bits poison)
@@ -108,7 +117,7 @@ bool Verifier::judge_noted() {
   std::vector<Bits> got(units_.size() * length);
   for (std::size_t i = 0; i < got.size(); ++i)
     got[i] = element(results_.data(), i, static_cast<std::size_t>(f.bytes()));
-  const std::vector<properties::Judgement> judgements = judge_(question, got);
+  const std::vector<properties::Judgement> judgements = workload_.whole() && !properties::fits_tapes(question) ? properties::judge_whole_tensors(question, got, level_) : judge_(question, got);
   for (std::size_t i = 0; i < got.size(); ++i) {
     const properties::Judgement& j = judgements[i];
     if (!j.ok || j.error) {
@@ -129,14 +138,16 @@ std::string Verifier::describe(const Question& question, std::size_t i, Bits got
   const std::string place =
       "element " + std::to_string(where) + " of " + std::to_string(workload_.elements());
   if (got == poison_) return "unwritten: " + place + " still holds what was there before the call";
-  std::string arguments;
-  for (const properties::NamedValue& v : properties::inputs_at(question, i))
-    arguments += (arguments.empty() ? "" : ", ") + v.name + " = " + v.value;
+  const bool large = workload_.whole() && !properties::fits_tapes(question);
+  std::string arguments = workload_.whole() ? "…" : "";
+  if (!workload_.whole())
+    for (const properties::NamedValue& v : properties::inputs_at(question, i))
+      arguments += (arguments.empty() ? "" : ", ") + v.name + " = " + v.value;
   const std::string call = question.op->name + "(" + arguments + ")";
   if (judgement.error) return "not judged: " + call + ", " + place;
   std::string text = std::string(properties::to_text(judgement.kind)) + ": " + call + " gave " +
                      to_text(*question.format, got) + " where the exact value is " +
-                     properties::exact_text(question, i).hex;
+                     (large ? properties::exact_in_whole_tensors(question, i) : properties::exact_text(question, i).hex);
   if (judgement.kind == properties::Kind::inaccurate && !std::isnan(judgement.ulps))
     text += ": " + properties::ulps_text(judgement.ulps) + " ulp, held to " + properties::to_text(judgement.by_other ? *level_.also : level_);
   return text + "; " + place;

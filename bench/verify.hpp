@@ -14,8 +14,11 @@
 
 namespace karat::bench {
 
+// Why the outputs of such a call cannot be verified, or nullopt.
+std::optional<std::string> not_verifiable(const Workload& workload, const properties::Level& level);
+
 // Two things are compared at every position of the output: what the unit there gave elsewhere
-// (then it has been judged), or else something new, which is judged.
+// (then it has been judged), or else something new, which is judged: tensors of any shapes as a whole.
 class Verifier {
  public:
   // `poison`: the element's bits before the call.  Both references must outlive the verifier.

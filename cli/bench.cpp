@@ -21,7 +21,7 @@ struct Options {
   std::vector<int> bench_threads;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, suite = "kernels", isa;
+  std::string record, suite = "kernels", isa, call;
   double min_time = 0.1;
   int runs = 3, part = 1;
 };
@@ -110,6 +110,7 @@ int benchmark(const Options& options) {
       throw UsageError(properties::unknown("size", size, {known.begin(), known.end()}));
   for (const int threads : options.bench_threads)
     if (threads < 1 || threads > 4096) throw UsageError("--bench-threads: expected 1 to 4096, got " + std::to_string(threads));
+  if (!options.call.empty() && !options.sizes.empty()) throw UsageError("--call says the shapes; --size belongs to operators whose tensors are of one shape");
   if (!(options.min_time > 0 && options.min_time <= 3600)) throw UsageError("--min-time: expected seconds, more than 0");
   catch_interrupts();
   properties::Recorder recorder;
@@ -129,6 +130,7 @@ int benchmark(const Options& options) {
       b.kernel = options.narrowing.kernel;
       b.dtypes = options.narrowing.dtypes;
       b.sizes = options.sizes;
+      b.call = options.call;
       b.threads = options.bench_threads;
       b.takes = [&](const host::KernelRow& row) { return options.narrowing.in_shard(static_cast<std::size_t>(row.index)); };
       b.level = options.level.get();
@@ -165,6 +167,7 @@ Command bench_command() {
             app.footer(
                 "Examples:\n"
                 "  karat bench native eigen --op 'sig*' --dtype f32 --size L1,DRAM\n"
+                "  karat bench plain --op conv2d --call 'x=8x16x28x28 w=32x16x3x3 padding=[1,1,1,1]'   on your shapes\n"
                 "  karat bench plain --suite check --dtype f32                      how long a check takes\n"
                 "  karat bench native --suite sweep                                 and a sweep, beside exp(), a copy and MPFR\n"
                 "A kernel whose timed outputs do not conform has no time, and the exit code is 1.");
@@ -172,6 +175,7 @@ Command bench_command() {
             options->narrowing.add_to(app);
             options->level.add_to(app);
             app.add_option("--size", options->sizes, "Only these sizes: L1, L2, DRAM (comma-separated)")->delimiter(',')->type_name("LIST");
+            app.add_option("--call", options->call, "Of operators whose tensors differ in shape: shapes of inputs, and attributes; every output is verified")->type_name("TEXT");
             app.add_option("--bench-threads", options->bench_threads, "Thread counts to time with (default: 1 and all)")->delimiter(',')->type_name("LIST");
             app.add_option("--min-time", options->min_time, "Seconds of calls in each benchmark (default 0.1)");
             app.add_option("--suite", options->suite, "kernels (default), or check: `karat check` at default settings, a whole back end; or sweep: whole f32 sweeps")->check(CLI::IsMember({"kernels", "check", "sweep"}));

@@ -14,6 +14,7 @@
 #include "properties/golden/onnx.hpp"
 #include "properties/nearest.hpp"
 #include "properties/rapid.hpp"
+#include "properties/whole_tensor.hpp"
 
 namespace karat::cli {
 namespace {
@@ -137,10 +138,10 @@ int judge(const JudgeOptions& options) {
         std::printf("PASS  %-36s %zu results, largest error %s ulp\n", c.name.c_str(), verdict.judgements.size(), properties::ulps_text(most).c_str());
         ++passed;
       } else {
-        const auto exact = properties::exact_text(c.question, worst, 20);
+        const std::string exact = properties::takes_whole_tensors(c.question, *own) ? properties::exact_in_whole_tensors(c.question, worst) : properties::exact_text(c.question, worst, 20).hex;
         std::printf("FAIL  %-36s %zu of %zu results; worst %s: %s, got %s, exact %s%s\n", c.name.c_str(), failures, verdict.judgements.size(),
                     properties::output_name(c.question, worst).c_str(), std::string(properties::to_text(verdict.judgements[worst].kind)).c_str(),
-                    to_text(*c.question.format, verdict.got[worst]).c_str(), exact.hex.c_str(),
+                    to_text(*c.question.format, verdict.got[worst]).c_str(), exact.c_str(),
                     std::isfinite(most) ? (", " + properties::ulps_text(most) + " ulp").c_str() : "");
         ++wrong;
       }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <tbb/global_control.h>
+
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "cli/command.hpp"
 #include "cli/temporary.hpp"
@@ -31,6 +34,8 @@ struct Options {
 int hunt(const Options& options, const std::vector<std::string>& command) {
   options.narrowing.validate();
   catch_interrupts();
+  std::optional<tbb::global_control> threads;
+  if (options.narrowing.threads > 0) threads.emplace(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(options.narrowing.threads));
   const TemporaryFile temporary;
   const std::filesystem::path record = options.record.empty() ? temporary.path() : std::filesystem::path(options.record);
   properties::Recorder recorder(record, {command, options.narrowing.seed, options.level.get()});

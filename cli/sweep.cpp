@@ -30,7 +30,7 @@ struct Options {
   std::vector<std::string> plugins, isa, merge;
   Narrowing narrowing;
   LevelFlags level;
-  std::string record, report, state;
+  std::string record, report, state, vary;
   bool hash = false, quiet = false;
 };
 
@@ -116,7 +116,7 @@ class SweepCommand {
         if (!options_.narrowing.takes(row)) continue;
         std::string why;
         bool error = false;
-        auto subject = properties::sweep_subject(worker, argument.name, row, {}, options_.level.get(), isa, options_.narrowing.seed, why, error);
+        auto subject = properties::sweep_subject(worker, argument.name, row, {}, options_.vary, options_.level.get(), isa, options_.narrowing.seed, why, error);
         if (subject) {
           subject->hash_only = options_.hash;
           kernel(*subject, argument);
@@ -231,6 +231,7 @@ Command sweep_command() {
             app.footer(
                 "Examples:\n"
                 "  karat sweep native --op sigmoid --dtype f32\n"
+                "  karat sweep native --op leaky_relu --dtype bf16 --vary alpha  all pairs of x and slope\n"
                 "  karat sweep libm --record libm.jsonl --report report/\n"
                 "  karat sweep native --op 'tanh*' --resume state/               Ctrl-C, and the same command goes on\n"
                 "  karat sweep native --op exp --shard 2/7 --resume state2/     one of seven parts\n"
@@ -240,6 +241,7 @@ Command sweep_command() {
             app.add_option("plugins", options->plugins, "Back ends: a path or a bundled name; none: all bundled ones")->type_name("PLUGIN");
             options->narrowing.add_to(app);
             options->level.add_to(app);
+            app.add_option("--vary", options->vary, "Every pair of an input and this attribute, in f16 and bf16")->type_name("ATTRIBUTE");
             app.add_option("--resume", options->state, "Keep what is done in DIR, and go on from it")->type_name("DIR");
             app.add_option("--merge", options->merge, "Put the states in these folders together; nothing is run")->delimiter(',')->type_name("DIR,…");
             app.add_option("--record", options->record, "Write records, one JSON object a line, to FILE")->type_name("FILE.jsonl");

@@ -8,8 +8,8 @@
 namespace karat {
 namespace {
 
-template <class T>
-Tensors<T> exact_inputs(const Question& question) {
+template <class T, class Make>
+Tensors<T> exact_inputs(const Question& question, Make make) {
   Tensors<T> inputs;
   for (std::size_t t = 0; t < question.inputs.size(); ++t) {
     const Tensor<Bits>& tensor = question.inputs[t];
@@ -17,10 +17,14 @@ Tensors<T> exact_inputs(const Question& question) {
     std::vector<T> values;
     values.reserve(tensor.values.size());
     for (const Bits b : tensor.values)
-      values.emplace_back(T(index ? static_cast<double>(static_cast<std::int64_t>(b)) : to_double(*question.format, b)));
+      values.emplace_back(make(index ? static_cast<double>(static_cast<std::int64_t>(b)) : to_double(*question.format, b)));
     inputs.emplace_back(tensor.shape, std::move(values));
   }
   return inputs;
+}
+template <class T>
+Tensors<T> exact_inputs(const Question& question) {
+  return exact_inputs<T>(question, [](double value) { return T(value); });
 }
 
 template <class T>
@@ -184,6 +188,11 @@ std::vector<Answer> answers(const Question& question) {
 
 std::vector<Real> witness(const Question& question) {
   return joined(question.op->real(exact_inputs<Real>(question), question.attributes));
+}
+
+std::vector<Compensated> compensated(const Question& question, const Format& compute, bool sequential_sums) {
+  const auto input = [&](double value) { return Compensated::input(value, compute, sequential_sums); };
+  return joined(question.op->compensated(exact_inputs<Compensated>(question, input), question.attributes));
 }
 
 std::optional<std::string> invalid_attributes(const Operator& op, const Format& f, const Attributes& attributes) {

@@ -56,6 +56,9 @@ std::vector<Specials> specials(const Question& question);
 std::vector<Answer> answers(const Question& question);
 // The same formula in Real: the independent witness.
 std::vector<Real> witness(const Question& question);
+// By the row's first accepted algorithm, in twice a double's digits, for a kernel that computes in
+// `compute`: for operators on tensors of any shapes.  Throws Undecided.
+std::vector<Compensated> compensated(const Question& question, const Format& compute, bool sequential_sums = false);
 
 // What is wrong with the attributes of a call in this format, or nullopt.
 std::optional<std::string> invalid_attributes(const Operator& op, const Format& f, const Attributes& attributes);

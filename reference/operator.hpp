@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reference/numbers/compensated.hpp"
 #include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
@@ -136,6 +137,7 @@ struct Operator {
   // over a range, or too wide there, the next is asked.
   std::vector<Evaluate<Series>> series;
   std::vector<Evaluate<Enclosure>> enclosed_algorithms;  // elementwise: equal to `enclose`, often narrower at the same precision
+  Evaluate<Compensated> compensated;  // of `whole`: the first algorithm, for tensors of any size (properties/whole_tensor.hpp)
   // Of `whole`: the outputs' shapes; throws Refused if the inputs' do not fit.
   std::function<Shapes(const Shapes& inputs, const Attributes& attributes)> shapes;
   // Of `whole`, or null: throws Refused for values that the operator does not take (a target

@@ -20,6 +20,7 @@
 #pragma once
 
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "reference/numbers/functions.hpp"
@@ -73,6 +74,10 @@ namespace whole_detail {
 template <class F, class T>
 Evaluate<T> value_of() {
   return [](const Tensors<T>& in, const Attributes& a) { return F::template value<T>(in, a); };
+}
+template <class F, class T>
+Evaluate<T> closed_form_of() {
+  return [](const Tensors<T>& in, const Attributes& a) { return F::template gradient<T>(in, a); };
 }
 
 // Inputs: dy of every output, then the forward's inputs.  Outputs: dx of every differentiable one.
@@ -131,6 +136,9 @@ Operator whole(Operator op) {
     op.algorithms = {value_of<Algorithms, Priced>()...};
   else
     op.algorithms = {value_of<F, Priced>()};
+  op.compensated = value_of<std::tuple_element_t<0, std::tuple<Algorithms..., F>>, Compensated>();
+  op.series = {value_of<Algorithms, Series>()..., value_of<F, Series>()};
+  op.enclosed_algorithms = {value_of<Algorithms, Enclosure>()...};
   bool any = false;
   for (const InputRow& row : op.inputs) any = any || row.differentiable;
   if (any) {
@@ -140,7 +148,7 @@ Operator whole(Operator op) {
     op.symbolic = value_of<F, Symbol>();
     op.complex_step = value_of<F, Complex<Real>>();
     if constexpr (requires(const Tensors<Real>& in, const Attributes& a) { F::template gradient<Real>(in, a); })
-      op.closed_form = [](const Tensors<Real>& in, const Attributes& a) { return F::template gradient<Real>(in, a); };
+      op.closed_form = closed_form_of<F, Real>();
   }
   return op;
 }
@@ -155,10 +163,13 @@ Operator backward_of(const Operator& forward) {
   for (const InputRow& row : forward.inputs) differentiable.push_back(row.differentiable);
   op.real = gradient_of<F, Real>(forward.outputs.size(), differentiable);
   op.enclose = gradient_of<F, Enclosure>(forward.outputs.size(), differentiable);
-  if constexpr (sizeof...(Algorithms) > 0)
+  if constexpr (sizeof...(Algorithms) > 0) {
     op.algorithms = {value_of<Algorithms, Priced>()...};
-  else
-    op.algorithms = {[](const Tensors<Priced>& in, const Attributes& a) { return F::template gradient<Priced>(in, a); }};
+    op.compensated = value_of<std::tuple_element_t<0, std::tuple<Algorithms...>>, Compensated>();
+  } else {
+    op.algorithms = {closed_form_of<F, Priced>()};
+    op.compensated = closed_form_of<F, Compensated>();
+  }
   return op;
 }
 

@@ -8,6 +8,7 @@
 
 #include "properties/judge.hpp"
 #include "properties/nearest.hpp"
+#include "properties/whole_tensor.hpp"
 
 namespace karat::properties {
 namespace {
@@ -269,8 +270,12 @@ FolderVerdict judge_folder(const fs::path& folder, const CaseFolder& c, const Le
     if (got.shape != o.shape) refuse(folder / o.file, "output " + o.name + ": expected shape " + to_text(o.shape) + ", got " + to_text(got.shape));
     v.got.insert(v.got.end(), got.values.begin(), got.values.end());
   }
-  Judge judge(level);
-  v.judgements = judge(c.question, v.got);
+  if (takes_whole_tensors(c.question, level)) {
+    v.judgements = judge_whole_tensors(c.question, v.got, level);
+  } else {
+    Judge judge(level);
+    v.judgements = judge(c.question, v.got);
+  }
   return v;
 }
 

@@ -7,8 +7,10 @@
 #include <fstream>
 
 #include "properties/golden/case_folder.hpp"
+#include "properties/generate.hpp"
 #include "properties/rapid.hpp"
 #include "properties/replay.hpp"
+#include "properties/whole_tensor.hpp"
 
 using namespace karat;
 using namespace karat::properties;
@@ -82,6 +84,22 @@ TEST_CASE("exact outputs pass at every level, and a result a few ulps off fails 
   const FolderVerdict v = judge_folder(folder.path, c, default_level);
   for (std::size_t i = 0; i < 6; ++i) CHECK(v.judgements[i].ok == (i != 4));
   CHECK(v.judgements[4].ulps == Approx(100).margin(1));
+}
+
+TEST_CASE("a case too large for tapes is judged as whole tensors") {
+  const Folder folder;
+  const Question q = filled(*find_operator("mean_pool2d"), format(Dtype::f32), {.shapes = {{2, 8, 24, 24}}, .attributes = {{"kernel_shape", std::vector<std::int64_t>{3, 3}}}}, Fill::usual, 1);
+  write_case(folder.path, "large", q);
+  const CaseFolder c = read_case(folder.path);
+  CHECK(takes_whole_tensors(c.question, default_level));
+  Tensor<Bits> y(q.output_shapes()[0]);
+  const std::vector<Compensated> exact = compensated(q, format(Dtype::f32));
+  for (std::size_t i = 0; i < exact.size(); ++i) y.values[i] = *round_nearest(format(Dtype::f32), Enclosure(exact[i].high));
+  y.values[2000] ^= 0x40000;
+  write_npy(folder.path / c.outputs[0].file, "f32", y);
+  const FolderVerdict v = judge_folder(folder.path, c, default_level);
+  for (std::size_t i = 0; i < v.judgements.size(); ++i) CHECK(v.judgements[i].ok == (i != 2000));
+  CHECK(exact_in_whole_tensors(c.question, 2000).starts_with(exact[2000].high < 0 ? "-0x1." : "0x1."));
 }
 
 TEST_CASE("each mistake in a case folder is named with file, expected and got") {

@@ -84,7 +84,7 @@ struct ChunkJudge::State {
 
   State(const SweepPlan& p, const Level& l)
       : plan(p), level(l), demand(demand_of(l)), format(*p.format), scale(format),
-        monotone(p.op->inputs.size() == 1 && std::find(p.op->laws.begin(), p.op->laws.end(), "monotone") != p.op->laws.end()) {
+        monotone(p.lines() == 1 && std::find(p.op->laws.begin(), p.op->laws.end(), "monotone") != p.op->laws.end()) {
     if (format.width == 16)
       for (Bits b = 0; b < 65536 + fast::padding; ++b) floats.push_back(b < 65536 ? static_cast<float>(to_double(format, b)) : 0);
   }
@@ -327,6 +327,11 @@ struct ChunkJudge::State {
 
   void judge_line(std::uint64_t from, std::uint64_t to) {
     const std::uint64_t line_start = from - plan.pattern_of(from);
+    const auto attributes = plan.attributes_at(from);
+    if (!attributes) {
+      partial.outside += to - from + 1;
+      return;
+    }
     const std::vector<Bits> bits = plan.inputs_at(from);
     std::vector<double> at;
     for (std::size_t t = 0; t < bits.size(); ++t) {
@@ -337,7 +342,7 @@ struct ChunkJudge::State {
       }
     }
     at[plan.variable] = 0;
-    fast::Line line(*plan.op, plan.attributes, format, plan.variable, at);
+    fast::Line line(*plan.op, *attributes, format, plan.variable, at);
     const Bits first = plan.pattern_of(from), last = plan.pattern_of(to);
     for (const bool negative : {false, true}) {
       const Bits sign = negative ? format.sign_mask() : 0;
@@ -362,6 +367,15 @@ struct ChunkJudge::State {
     }
   }
 
+  // Not outside of the domain.
+  bool asked(std::uint64_t position) const {
+    if (!plan.attributes_at(position)) return false;
+    const std::vector<Bits> bits = plan.inputs_at(position);
+    for (std::size_t t = 0; t < bits.size(); ++t)
+      if (!plan.op->inputs[t].takes(to_double(format, bits[t]))) return false;
+    return true;
+  }
+
   // Results that leave the operator's range, and those that fall where they must not.  `value(i)`: as float.
   template <class T>
   void laws(const T& value) {
@@ -377,7 +391,7 @@ struct ChunkJudge::State {
       const auto outside = [&](std::size_t i) { return static_cast<int>(value(i) < low) | static_cast<int>(value(i) > high); };
       if (any(count, outside))
         for (std::size_t i = 0; i < count; ++i)
-          if (outside(i)) offend(Kind::law_broken, begin + i, begin + i, got_at(begin + i));
+          if (outside(i) && asked(begin + i)) offend(Kind::law_broken, begin + i, begin + i, got_at(begin + i));
     }
     if (!monotone) return;
     partial.first[chunk] = got_at(begin);

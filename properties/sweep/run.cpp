@@ -47,26 +47,42 @@ std::optional<Fault> fault_of(const host::Outcome& outcome, std::uint64_t chunk)
   return std::nullopt;
 }
 
-// A worker laid out for one chunk: tensors of rank 1, as long as a chunk.
+// A worker laid out for one chunk: tensors of rank 1, as long as a chunk.  Where an attribute differs from line
+// to line, as long as a line, and results are gathered.
 class Caller {
  public:
   Caller(const SweepSubject& subject, const std::filesystem::path& file, const host::Limits& limits)
-      : plan_(subject.plan), count_(std::size_t{1} << plan_.chunk_bits()), worker_(file, limits) {
-    Case shape{.question = {plan_.op, plan_.format, {}, plan_.attributes}};
-    for (std::size_t t = 0; t < plan_.op->inputs.size(); ++t) shape.question.inputs.emplace_back(Shape{static_cast<std::int64_t>(count_)});
-    host::CallSpec spec = call_spec(shape, subject.kernel.index);
-    spec.hash_inputs = false;
-    spans_ = worker_.prepare(spec);
+      : plan_(subject.plan), kernel_(subject.kernel.index), count_(std::size_t{1} << plan_.chunk_bits()), worker_(file, limits) {
+    if (!plan_.attribute.empty()) gathered_.resize(count_ * static_cast<std::size_t>(plan_.format->bytes()));
+    prepare(plan_.attributes);
   }
 
   std::optional<std::string> declines() { return worker_.declines(); }
 
   host::Outcome run(std::uint64_t chunk, bool second = false) {
-    if (plan_.format->width == 32) fill<std::uint32_t>(chunk);
-    else fill<std::uint16_t>(chunk);
-    return worker_.run(poison(second));
+    const std::uint64_t begin = chunk << plan_.chunk_bits();
+    if (plan_.attribute.empty()) {
+      fill(begin, count_);
+      return worker_.run(poison(second));
+    }
+    host::Outcome outcome;
+    const std::size_t line = std::size_t{1} << plan_.format->width, bytes = line * static_cast<std::size_t>(plan_.format->bytes());
+    for (std::size_t at = 0; at < count_; at += line) {
+      std::byte* const to = gathered_.data() + at / line * bytes;
+      const auto attributes = plan_.attributes_at(begin + at);
+      if (!attributes) {
+        std::fill_n(to, bytes, std::byte{0});
+        continue;
+      }
+      prepare(*attributes);
+      fill(begin + at, line);
+      outcome = worker_.run(poison(second));
+      if (outcome.status != host::Outcome::Status::ok || fault_of(outcome, chunk)) return outcome;
+      std::copy_n(spans_.back().begin(), bytes, to);
+    }
+    return outcome;
   }
-  std::span<const std::byte> results() const { return spans_.back(); }
+  std::span<const std::byte> results() const { return gathered_.empty() ? std::span<const std::byte>(spans_.back()) : gathered_; }
 
   // Elements that hold what was there before the call, or look like it.
   std::vector<std::size_t> poisoned(bool second) const { return plan_.format->width == 32 ? holding<std::uint32_t>(second) : holding<std::uint16_t>(second); }
@@ -79,7 +95,7 @@ class Caller {
  private:
   template <class T>
   std::vector<std::size_t> holding(bool second) const {
-    const T* at = reinterpret_cast<const T*>(spans_.back().data());
+    const T* at = reinterpret_cast<const T*>(results().data());
     const auto pattern = static_cast<T>(poison(second));
     T any = 0;  // as wide as an element: the loop becomes vectors
     for (std::size_t i = 0; i < count_; ++i) any = static_cast<T>(any | (at[i] == pattern ? 1 : 0));
@@ -88,11 +104,22 @@ class Caller {
       if (at[i] == pattern) found.push_back(i);
     return found;
   }
+  void prepare(const Attributes& attributes) {
+    const std::size_t length = plan_.attribute.empty() ? count_ : std::size_t{1} << plan_.format->width;
+    Case shape{.question = {plan_.op, plan_.format, {}, attributes}};
+    for (std::size_t t = 0; t < plan_.op->inputs.size(); ++t) shape.question.inputs.emplace_back(Shape{static_cast<std::int64_t>(length)});
+    host::CallSpec spec = call_spec(shape, kernel_);
+    spec.hash_inputs = false;
+    spans_ = worker_.prepare(spec);
+  }
+  void fill(std::uint64_t begin, std::size_t count) {
+    if (plan_.format->width == 32) fill_as<std::uint32_t>(begin, count);
+    else fill_as<std::uint16_t>(begin, count);
+  }
   template <class T>
-  void fill(std::uint64_t chunk) {
-    const std::uint64_t begin = chunk << plan_.chunk_bits();
-    const std::uint64_t in_line = std::min<std::uint64_t>(count_, std::uint64_t{1} << plan_.format->width);
-    for (std::uint64_t at = 0; at < count_; at += in_line) {
+  void fill_as(std::uint64_t begin, std::size_t count) {
+    const std::uint64_t in_line = std::min<std::uint64_t>(count, std::uint64_t{1} << plan_.format->width);
+    for (std::uint64_t at = 0; at < count; at += in_line) {
       const std::vector<Bits> bits = plan_.inputs_at(begin + at);
       for (std::size_t t = 0; t < bits.size(); ++t) {
         T* to = reinterpret_cast<T*>(spans_[t].data()) + at;
@@ -106,9 +133,11 @@ class Caller {
   }
 
   const SweepPlan& plan_;
+  int kernel_;
   std::size_t count_;
   host::Worker worker_;
   std::vector<std::span<std::byte>> spans_;
+  std::vector<std::byte> gathered_;
 };
 
 // The threads' common result.

@@ -53,6 +53,7 @@ std::vector<NamedValue> values_at(const SweepPlan& plan, std::uint64_t position)
   std::vector<NamedValue> values;
   const std::vector<Bits> bits = plan.inputs_at(position);
   for (std::size_t t = 0; t < bits.size(); ++t) values.push_back({plan.op->inputs[t].name, to_text(*plan.format, bits[t])});
+  if (!plan.attribute.empty()) values.push_back({plan.attribute, to_text(*plan.format, plan.line_of(position))});
   return values;
 }
 std::string text_at(const SweepPlan& plan, std::uint64_t position) {
@@ -158,10 +159,10 @@ Identity SweepSubject::identity() const {
           {"instruction set", isa.empty() ? "the kernel's choice" : isa}, {"seed", std::to_string(seed)}};
 }
 std::string SweepSubject::name() const {
-  return file_name((hash_only ? "hash-" : "sweep-") + plugin + "-" + plan.op->name + "-" + kernel.kernel + "-" + std::string(plan.format->name) + (isa.empty() ? "" : "-" + isa));
+  return file_name((hash_only ? "hash-" : "sweep-") + plugin + "-" + plan.op->name + "-" + kernel.kernel + "-" + std::string(plan.format->name) + (plan.attribute.empty() ? "" : "-" + plan.attribute) + (isa.empty() ? "" : "-" + isa));
 }
 
-std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std::string& plugin, const host::KernelRow& kernel, const Attributes& attributes,
+std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std::string& plugin, const host::KernelRow& kernel, const Attributes& attributes, const std::string& vary,
                                           const std::optional<Level>& level, const std::string& isa, std::uint64_t seed, std::string& why, bool& error) {
   error = true;
   const Operator* op = find_operator(kernel.op);
@@ -179,7 +180,7 @@ std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std:
   Attributes all = standard_attributes(*op);
   for (const auto& [name, value] : attributes.values)
     if (all.values.contains(name)) all.values[name] = value;
-  const auto plan = sweep_plan(*op, *known, all, seed, why);
+  const auto plan = sweep_plan(*op, *known, all, vary, seed, why);
   if (!plan) return std::nullopt;
   subject.plan = *plan;
   const auto own = level_for(level.value_or(default_level), *op, *known);
@@ -216,6 +217,7 @@ SweepVerdict judge_sweep(const SweepSubject& subject, const SweepRun& run) {
   const auto replay_of = [&](const Question& question, const Level& level, const std::string& law = {}) {
     Case c{.question = question};
     c.law = law;
+    c.question.op = find_operator(plan.op->name);  // not as it is seen here: its own shapes and standard attributes
     return to_text(Replay{.plugin = subject.plugin, .kernel = subject.kernel.kernel, .c = c, .level = level, .seed = subject.seed});
   };
   const auto range_of = [&](Failure& failure, const Offences& offences) {

@@ -31,8 +31,8 @@ struct SweepSubject {
   std::string name() const;  // of its state files
 };
 
-// nullopt, and `why`: this kernel is not swept.  `error`: the row is wrong, and it should have been.
-std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std::string& plugin, const host::KernelRow& kernel, const Attributes& attributes,
+// `vary`: as of sweep_plan().  nullopt, and `why`: this kernel is not swept.  `error`: the row is wrong, and it should have been.
+std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std::string& plugin, const host::KernelRow& kernel, const Attributes& attributes, const std::string& vary,
                                           const std::optional<Level>& level, const std::string& isa, std::uint64_t seed, std::string& why, bool& error);
 
 struct SweepProgress {

@@ -41,7 +41,7 @@ SweepSubject subject_of(const std::string& plugin, const std::string& op, const 
     if (row.op != op || row.dtype != static_cast<std::int32_t>(f.dtype)) continue;
     std::string why;
     bool error = false;
-    const auto subject = sweep_subject(worker, plugin, row, {}, level, "", 1, why, error);
+    const auto subject = sweep_subject(worker, plugin, row, {}, "", level, "", 1, why, error);
     INFO(why);
     REQUIRE(subject);
     return *subject;
@@ -59,7 +59,7 @@ std::string result_section(const SweepSubject& subject, const SweepRun& run) {
 SweepPlan plan_of(const char* op, const char* dtype) {
   std::string why;
   const Operator& row = *find_operator(op);
-  return sweep_plan(row, *find_format(dtype), standard_attributes(row), 1, why).value();
+  return sweep_plan(row, *find_format(dtype), standard_attributes(row), "", 1, why).value();
 }
 
 std::optional<Bits> nearest(const Question& q) {
@@ -179,6 +179,126 @@ TEST_CASE("where the row decides each input by itself, each is judged by it") {
   CHECK(p.offences.at(Kind::special_value).count == wrong);
   CHECK(p.offences.size() == 1);
   CHECK(p.policies.at("mask_gradient_at_nan") > 1'000'000);
+}
+
+namespace {
+
+// A chunk of results that are right at `level`, but for some that are moved by three places: those are what is refused.
+template <class Right>
+void check_chunk(const SweepPlan& plan, std::uint64_t chunk, const Right& right, bool all_outside = false) {
+  const Format& f = *plan.format;
+  const std::size_t count = std::size_t{1} << plan.chunk_bits();
+  const std::uint64_t begin = chunk << plan.chunk_bits();
+  std::vector<std::uint16_t> got(count);
+  std::uint64_t asked = 0, moved = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::vector<Bits> bits = plan.inputs_at(begin + i);
+    bool takes = plan.attributes_at(begin + i).has_value(), usual = true;
+    std::vector<double> x;
+    for (std::size_t t = 0; t < bits.size(); ++t) {
+      x.push_back(to_double(f, bits[t]));
+      takes = takes && plan.op->inputs[t].takes(x[t]);
+      usual = usual && std::isfinite(x[t]) && x[t] != 0;
+    }
+    if (!takes) continue;
+    ++asked;
+    Bits result = round_nearest(f, truncated(right(x, plan.line_of(begin + i))));
+    if (std::isnan(right(x, plan.line_of(begin + i)))) result = f.quiet_nan();
+    if (usual && i % 5077 == 0 && magnitude(f, result) > f.min_normal() && magnitude(f, result) < f.max_finite() - 8) {
+      result += 3;
+      ++moved;
+    }
+    got[i] = static_cast<std::uint16_t>(result);
+  }
+  ChunkJudge judge(plan, *parse_level("max-ulp=1"));
+  const Partial p = judge(chunk, std::as_bytes(std::span(got)));
+  INFO(plan.op->name << " " << f.name << ": " << plan.describe() << ", chunk " << chunk);
+  CHECK(p.errors == 0);
+  CHECK(p.outside == count - asked);
+  CHECK((asked == 0) == all_outside);
+  CHECK(p.finite + p.special <= asked);
+  CHECK(p.finite + p.special >= asked - asked / 100);  // infinite results for numbers beside overflow
+  const auto refused = p.offences.find(Kind::inaccurate);
+  CHECK((refused == p.offences.end() ? 0 : refused->second.count) == moved);
+  CHECK((moved > 0 || all_outside));
+  CHECK(p.offences.size() <= 1);
+  CHECK(p.escalated < asked / 50 + 1);
+}
+
+}  // namespace
+
+TEST_CASE("every pair of the two numbers of a loss can be swept") {
+  // Lines of 0.25, 0.5, 0.96875 and beyond 1.
+  for (const char* dtype : {"bf16", "f16"}) {
+    const SweepPlan plan = plan_of("binary_cross_entropy", dtype);
+    CHECK(plan.describe() == "all 2^32 pairs");
+    CHECK(plan.attributes.text("reduction") == "none");
+    for (const double line : {0.25, 0.96875, 2.0})
+      check_chunk(plan, *exact_bits(*plan.format, line) >> 4, [](const std::vector<double>& x, std::uint64_t) {
+        const double t = x[0], p = x[1];
+        const auto weighted = [](double weight, double logarithm) { return weight == 0 ? 0.0 : weight * std::max(-100.0, logarithm); };
+        return -weighted(t, std::log(p)) - weighted(1 - t, std::log1p(-p));
+      }, line > 1);
+  }
+  const SweepPlan gradient = plan_of("binary_cross_entropy_with_logits_backward", "bf16");
+  CHECK(gradient.describe() == "all 2^32 pairs of t and x for dy = 1");
+  check_chunk(gradient, *exact_bits(*gradient.format, 0.25) >> 4, [](const std::vector<double>& x, std::uint64_t) { return 1 / (1 + std::exp(-x[2])) - x[1]; });
+}
+
+TEST_CASE("an attribute can take the place of the second number") {
+  std::string why;
+  const Operator& op = *find_operator("leaky_relu");
+  for (const char* dtype : {"bf16", "f16"}) {
+    const Format& f = *find_format(dtype);
+    const SweepPlan plan = sweep_plan(op, f, standard_attributes(op), "alpha", 1, why).value();
+    CHECK(plan.describe() == "all 2^32 pairs of x and alpha");
+    CHECK(plan.lines() == 65536);
+    const auto right = [&](const std::vector<double>& x, std::uint64_t line) { return x[0] > 0 || std::isnan(x[0]) || std::isinf(x[0]) ? x[0] : to_double(f, line) * x[0]; };
+    check_chunk(plan, *exact_bits(f, 0.25) >> 4, right);
+    check_chunk(plan, *exact_bits(f, 3.0) >> 4, right);
+    check_chunk(plan, *exact_bits(f, -2.0) >> 4, right, true);  // α > 0
+  }
+  CHECK_FALSE(sweep_plan(op, *find_format("f32"), standard_attributes(op), "alpha", 1, why));
+  CHECK_THAT(why, Catch::Contains("2^64"));
+  why.clear();
+  CHECK_FALSE(sweep_plan(op, *find_format("f16"), standard_attributes(op), "beta", 1, why));
+  CHECK_THAT(why, Catch::Contains("no number beta among its attributes"));
+  why.clear();
+  const Operator& gradient = *find_operator("leaky_relu_backward");
+  CHECK_FALSE(sweep_plan(gradient, *find_format("f16"), standard_attributes(gradient), "alpha", 1, why));
+  CHECK_THAT(why, Catch::Contains("third operand"));
+}
+
+TEST_CASE("a kernel is called with each value of the attribute, and its replay line has it") {
+  // The right kernel conforms; a level that no rounding meets shows what is replayed.
+  const SweepSubject subject = [] {
+    host::Worker worker(plugin_file("native"));
+    for (const host::KernelRow& row : worker.info().kernels) {
+      std::string why;
+      bool error = false;
+      if (row.op == "leaky_relu" && row.dtype == static_cast<std::int32_t>(Dtype::bf16))
+        return sweep_subject(worker, "native", row, {}, "alpha", *parse_level("exact"), "", 1, why, error).value();
+    }
+    throw std::runtime_error("native has no leaky_relu");
+  }();
+  SweepOptions o;
+  o.shard = 0x3e8;  // of 4096 parts, 256 lines each of 65536: 0.25 and what follows
+  o.shards = 4096;
+  const SweepRun run = run_sweep(subject, plugin_file("native"), o);
+  CHECK_FALSE(run.fault);
+  CHECK_FALSE(run.host_error);
+  CHECK(run.partial.inputs == run.partial.chunks.count() << 20);
+  CHECK(run.partial.rounded == run.partial.finite);
+  CHECK(run.partial.finite > 900'000);
+  CHECK(run.partial.offences.empty());
+  SweepRun wrong = run;
+  const std::uint64_t at = (std::uint64_t{0x3e80} << 16) + 0xc000;  // α = 0.25, x = −2
+  wrong.partial.offences[Kind::inaccurate].count = 1;
+  wrong.partial.offences[Kind::inaccurate].runs[at >> 20].push_back({at, at, 0xbf01});
+  const SweepVerdict v = judge_sweep(subject, wrong);
+  REQUIRE(v.failures.size() == 1);
+  CHECK(v.failures[0].replay == "native leaky_relu bf16 kernel=select x=-0x1p+1 alpha=0x1p-2 level=exact");
+  CHECK_THAT(v.failures[0].message, Catch::Contains("leaky_relu(x = -0x1p+1, alpha = 0x1p-2) gave"));
 }
 
 TEST_CASE("partial results merge in any order to the same, and never twice") {
@@ -357,7 +477,7 @@ TEST_CASE("ranges of special values, unwritten elements and crashes are told apa
     const host::KernelRow row = worker.info().kernels.at(0);
     std::string why;
     bool error = false;
-    const auto subject = sweep_subject(worker, "broken/crashes", row, {}, {}, "", 1, why, error);
+    const auto subject = sweep_subject(worker, "broken/crashes", row, {}, "", {}, "", 1, why, error);
     REQUIRE(subject);
     const SweepRun run = run_sweep(*subject, plugin_file("broken/crashes"), {});
     REQUIRE(run.fault);
@@ -416,10 +536,10 @@ TEST_CASE("errors are told in ulps of the exact value, on its side of a power of
 TEST_CASE("what no sweep goes through is said") {
   std::string why;
   const Operator& softmax = *find_operator("softmax");
-  CHECK_FALSE(sweep_plan(softmax, *find_format("f16"), standard_attributes(softmax), 1, why));
+  CHECK_FALSE(sweep_plan(softmax, *find_format("f16"), standard_attributes(softmax), "", 1, why));
   CHECK_THAT(why, Catch::Contains("no function of one or two numbers"));
   const Operator& exp = *find_operator("exp");
-  CHECK_FALSE(sweep_plan(exp, *find_format("f64"), standard_attributes(exp), 1, why));
+  CHECK_FALSE(sweep_plan(exp, *find_format("f64"), standard_attributes(exp), "", 1, why));
   CHECK_THAT(why, Catch::Contains("karat hunt"));
 }
 

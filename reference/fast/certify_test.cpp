@@ -70,6 +70,17 @@ TEST_CASE("tails that underflow even a double are certified as well") {
   }
 }
 
+TEST_CASE("values that overflow even a double are certified as well") {
+  const Format& f = format(Dtype::f32);
+  const Operator& op = *find_operator("exp");
+  Line line(op, standard_attributes(op), f, 0, {0});
+  // 709.78: polynomials reach beyond the largest double there.
+  const Bits at = *exact_bits(f, 0x1.62e43p+9);
+  const Certificate c = certify(line, f, false, at - 3000, at + 3000);
+  CHECK(c.inputs == 6001);
+  CHECK(c.wrong == 0);
+}
+
 TEST_CASE("certificates of parts are that of the whole") {
   const Format& f = format(Dtype::f32);
   const Operator& op = *find_operator("log1p");

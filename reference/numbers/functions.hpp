@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "reference/numbers/compensated.hpp"
 #include "reference/numbers/complex.hpp"
 #include "reference/numbers/dual.hpp"
 #include "reference/numbers/enclosure.hpp"
@@ -47,6 +48,7 @@ inline bool is_nan(const Real& x) { return x != x; }
 inline bool is_nan(double x) { return x != x; }
 // True of what was made from a NaN, not of a wide ball.
 inline bool is_nan(const Enclosure& x) { return x.is_nan(); }
+inline bool is_nan(const Compensated& x) { return not_a_number(x); }
 template <class T>
 bool is_nan(const T& x) requires requires { x.value; }
 {
@@ -59,6 +61,8 @@ std::int64_t to_index(const T& x) {
   const auto& v = plain_value(x);
   if constexpr (std::is_same_v<std::remove_cvref_t<decltype(v)>, Enclosure>)
     return static_cast<std::int64_t>(v.midpoint());
+  else if constexpr (requires { v[0]; })  // a power series
+    return to_index(v[0]);
   else
     return static_cast<std::int64_t>(v);
 }
@@ -90,6 +94,9 @@ class Sum<Priced> {
  private:
   std::vector<Priced> terms_;
 };
+
+template <>
+class Sum<Compensated> : public CompensatedSum {};
 
 // x^n by multiplication, n ≥ 0.
 template <class T>
