@@ -153,7 +153,7 @@ int benchmark(const Options& options) {
   }
   progress.clear();
   std::fputs(bench::table(timings, terminal_width()).c_str(), stdout);
-  if (const std::string warning = bench::size_warning(); !warning.empty()) std::printf("%s\n", warning.c_str());
+  if (const std::string warning = bench::size_warning(); !warning.empty() && options.call.empty()) std::printf("%s\n", warning.c_str());
   if (timings.empty()) std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
   return exit_code(wrong, not_loaded || interrupted(), !timings.empty());
 }

@@ -166,9 +166,13 @@ Operator backward_of(const Operator& forward) {
   if constexpr (sizeof...(Algorithms) > 0) {
     op.algorithms = {value_of<Algorithms, Priced>()...};
     op.compensated = value_of<std::tuple_element_t<0, std::tuple<Algorithms...>>, Compensated>();
+    op.series = {value_of<Algorithms, Series>()...};
+    op.enclosed_algorithms = {value_of<Algorithms, Enclosure>()...};
   } else {
     op.algorithms = {closed_form_of<F, Priced>()};
     op.compensated = closed_form_of<F, Compensated>();
+    op.series = {closed_form_of<F, Series>()};
+    op.enclosed_algorithms = {closed_form_of<F, Enclosure>()};
   }
   return op;
 }

@@ -95,11 +95,13 @@ TEST_CASE("a case too large for tapes is judged as whole tensors") {
   Tensor<Bits> y(q.output_shapes()[0]);
   const std::vector<Compensated> exact = compensated(q, format(Dtype::f32));
   for (std::size_t i = 0; i < exact.size(); ++i) y.values[i] = *round_nearest(format(Dtype::f32), Enclosure(exact[i].high));
-  y.values[2000] ^= 0x40000;
+  REQUIRE(y.values.size() > 1500);
+  y.values[1500] ^= 0x40000;
   write_npy(folder.path / c.outputs[0].file, "f32", y);
   const FolderVerdict v = judge_folder(folder.path, c, default_level);
-  for (std::size_t i = 0; i < v.judgements.size(); ++i) CHECK(v.judgements[i].ok == (i != 2000));
-  CHECK(exact_in_whole_tensors(c.question, 2000).starts_with(exact[2000].high < 0 ? "-0x1." : "0x1."));
+  for (std::size_t i = 0; i < v.judgements.size(); ++i) CHECK(v.judgements[i].ok == (i != 1500));
+  CHECK_THAT(exact_in_whole_tensors(c.question, 1500), Contains("0x1.") && Contains("…p"));
+  CHECK((exact_in_whole_tensors(c.question, 1500)[0] == '-') == (exact[1500].high < 0));
 }
 
 TEST_CASE("each mistake in a case folder is named with file, expected and got") {

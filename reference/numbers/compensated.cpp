@@ -8,6 +8,7 @@
 #include "hwy/highway.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "reference/numbers/enclosure.hpp"
 
@@ -98,6 +99,14 @@ Two two_product(double a, double b) {
   return {p, ((x.sum * y.sum - p) + x.sum * y.over + x.over * y.sum) + x.over * y.over};
 }
 bool is_float(double v) { return static_cast<double>(static_cast<float>(v)) == v; }
+// The exponent of the last bit that is set; of 0 more than any number's.
+int quantum_of(double v) {
+  const auto bits = std::bit_cast<std::uint64_t>(v);
+  const std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1), exponent = bits >> 52 & 2047;
+  if (fraction == 0 && exponent == 0) return 1023;
+  const std::uint64_t significand = exponent == 0 ? fraction : fraction | std::uint64_t{1} << 52;
+  return static_cast<int>(exponent == 0 ? 1 : exponent) - 1075 + std::countr_zero(significand);
+}
 bool is_power_of_two(double v) {
   int exponent = 0;
   return std::isfinite(v) && v != 0 && std::abs(std::frexp(v, &exponent)) == 0.5;
@@ -114,8 +123,7 @@ Compensated Compensated::input(double value, const Format& compute, bool sequent
   return x;
 }
 
-void Compensated::settle(double size) {
-  if (!(size >= least_product && size <= largest) && size != 0) flags_ |= is_unsure;
+void Compensated::settle() {
   if (low != 0 || ((flags_ & is_wide) == 0 && !is_float(high))) flags_ |= is_rounded;
 }
 
@@ -145,9 +153,8 @@ Compensated Compensated::scaled(const Compensated& x, double power_of_two) {
   y.error *= size;
   y.cost *= size;
   y.own *= size;
-  y.flags_ &= static_cast<std::uint8_t>(~is_short);
-  const double now = std::abs(y.high);
-  if (!(now >= least_product && now <= largest) && now != 0) y.flags_ |= is_unsure;
+  y.flags_ = static_cast<std::uint8_t>((y.flags_ & ~(is_short | is_plain)) | (x.rounds() ? is_rounded : 0));
+  if (!in_range(x.high)) y.flags_ |= is_unsure;
   return y;
 }
 
@@ -167,8 +174,8 @@ Compensated operator+(const Compensated& x, const Compensated& y) {
   r.error *= upwards;
   r.own = std::abs(r.high);
   r.cost = a.cost + b.cost + r.own;
-  r.flags_ = static_cast<std::uint8_t>((a.flags_ | b.flags_) & C::is_inherited);
-  r.settle(r.own);
+  r.flags_ = static_cast<std::uint8_t>(a.passed_on() | b.passed_on());
+  r.settle();
   return x.constant() && y.constant() ? C::derived(r) : r;
 }
 
@@ -191,8 +198,8 @@ Compensated Compensated::product(const Compensated& x, const Compensated& y) {
   r.error *= upwards;
   r.own = size;
   r.cost = std::abs(a.high) * b.cost + std::abs(b.high) * a.cost + size;
-  r.flags_ = static_cast<std::uint8_t>((a.flags_ | b.flags_) & is_inherited);
-  r.settle(size);
+  r.flags_ = static_cast<std::uint8_t>(a.passed_on() | b.passed_on());
+  r.settle();
   return x.constant() && y.constant() ? derived(r) : r;
 }
 
@@ -211,8 +218,7 @@ Compensated operator/(const Compensated& x, const Compensated& y) {
   r.error = ((a.error + size * b.error) / (below - 2 * b.error) + 0x1p-98 * size) * upwards;
   r.own = size;
   r.cost = a.cost / below + size / below * b.cost + size;
-  r.flags_ = static_cast<std::uint8_t>(((a.flags_ | b.flags_) & C::is_inherited) | C::is_rounded);  // the tape asks no further
-  r.settle(size);
+  r.flags_ = static_cast<std::uint8_t>(a.passed_on() | b.passed_on() | C::is_rounded);  // the tape asks no further
   if (!(b.error < below / 4)) r.flags_ |= C::is_unsure;  // 0 among them
   return x.constant() && y.constant() ? C::derived(r) : r;
 }
@@ -229,8 +235,7 @@ Compensated sqrt(const Compensated& x) {
   r.error = (x.error / root + 0x1p-98 * root) * upwards;
   r.own = root;
   r.cost = x.cost / (2 * root) + root;
-  r.flags_ = static_cast<std::uint8_t>((x.flags_ & C::is_inherited) | C::is_rounded);
-  r.settle(root);
+  r.flags_ = static_cast<std::uint8_t>(x.passed_on() | C::is_rounded);
   if (!(x.error < x.high / 4)) r.flags_ |= C::is_unsure;
   return x.constant() ? C::derived(r) : r;
 }
@@ -245,17 +250,25 @@ bool operator<(const Compensated& x, const Compensated& y) {
   return off < 0;
 }
 
-void CompensatedSum::add_rest(const Compensated& term) {
+bool CompensatedSum::add_rest(const Compensated& term) {
+  if (term.constant() && term.high == 0) return false;
+  if (count_ == 0) first_ = term;
+  double cost = term.cost;
   if (term.constant()) {
     const Compensated priced = term.priced(flags_);
-    cost_ += priced.cost;
+    cost = priced.cost;
     flags_ |= priced.flags_;
+  } else {
+    varies_ = true;
   }
+  cost_ += cost - std::abs(term.high);
   if (term.low != 0) {
     low_ += term.low;
     error_ += 0x1p-53 * std::abs(low_);
   }
   error_ += term.error;
+  if (!Compensated::in_range(term.high) && !term.constant() && (term.flags_ & Compensated::is_short) == 0) flags_ |= Compensated::is_unsure;
+  return true;
 }
 
 void CompensatedSum::flush() {
@@ -271,24 +284,30 @@ void CompensatedSum::flush() {
     low_ += over;
     if (!first) error_ += 0x1p-53 * std::abs(low_);
   }
-  if ((flags_ & Compensated::is_rounded) == 0 && absolute_ > 0 && absolute_ <= Compensated::largest) {
-    bool rounded = a.left != 0 || s.over != 0;
-    if ((flags_ & Compensated::is_wide) == 0) {
-      // Exact in every order only if all terms are multiples of a quantum that is 24 bits below Σ|term|.
-      int exponent = 0;
-      std::frexp(absolute_, &exponent);
-      if (std::ldexp(1.0, exponent - 1) == absolute_) --exponent;
-      const double grid = std::ldexp(1.5, 52 + exponent - 24);
-      for (std::size_t i = 0; i < here_; ++i) rounded = rounded || (waiting_[i] + grid) - grid != waiting_[i];
+  if ((flags_ & Compensated::is_rounded) == 0) {
+    // Exact in every order only if all terms are numbers of the format, and multiples of a quantum that its
+    // precision below Σ|term| still shows.
+    const bool wide = (flags_ & Compensated::is_wide) != 0;
+    for (std::size_t i = 0; i < here_; ++i) {
+      quantum_ = std::min(quantum_, quantum_of(waiting_[i]));
+      if (!wide && !is_float(waiting_[i])) flags_ |= Compensated::is_rounded;
     }
-    if (rounded) flags_ |= Compensated::is_rounded;
+    if (absolute_ > std::ldexp(1.0, quantum_ + (wide ? 53 : 24))) flags_ |= Compensated::is_rounded;
   }
   here_ = 0;
 }
 
 Compensated CompensatedSum::total() const {
   if (count_ == 0) return {};
-  if (count_ == 1) return first_;
+  const bool varies = varies_ || (flags_ & Compensated::is_plain) != 0;
+  if (count_ == 1 && (flags_ & Compensated::is_plain) == 0) return first_;
+  if (count_ == 1) {
+    Compensated p;
+    p.high = waiting_[0];
+    p.cost = p.own = std::abs(p.high);
+    p.flags_ = flags_;
+    return p;
+  }
   CompensatedSum all = *this;
   all.flush();
   const Two z = two_sum(all.high_, all.low_);
@@ -300,10 +319,10 @@ Compensated CompensatedSum::total() const {
   const double terms = static_cast<double>(count_);
   const bool few = count_ <= 128 || (flags_ & Compensated::is_sequential) != 0;
   const double roundings = few ? terms - 1 : 127 + std::ceil(std::log2(terms / 128));
-  y.cost = all.cost_ + roundings * all.absolute_;
+  y.cost = std::max(0.0, all.absolute_ + all.cost_) + roundings * all.absolute_;
   y.own = all.absolute_;
-  if (!(all.absolute_ >= Compensated::least_product && all.absolute_ <= Compensated::largest) && all.absolute_ != 0) y.flags_ |= Compensated::is_unsure;
-  return constant_ ? Compensated::derived(y) : y;
+  if (!Compensated::in_range(all.absolute_)) y.flags_ |= Compensated::is_unsure;
+  return varies ? y : Compensated::derived(y);
 }
 
 Compensated sum(const std::vector<Compensated>& terms) {

@@ -39,9 +39,9 @@ class Compensated {
 
   // The bounds do not hold: not finite, so large or small that something over- or underflows,
   // or made by a function that is not followed.
-  bool unsure() const { return (flags_ & is_unsure) != 0; }
+  bool unsure() const { return (flags_ & is_unsure) != 0 || !in_range(high); }
   // Something behind it is certainly rounded, in whatever order its sums are taken.
-  bool rounds() const { return (flags_ & is_rounded) != 0; }
+  bool rounds() const { return (flags_ & is_rounded) != 0 || (is_plain_product() && static_cast<double>(static_cast<float>(high)) != high); }
   bool constant() const { return (flags_ & is_constant) != 0; }
 
   friend Compensated operator+(const Compensated& x, const Compensated& y);
@@ -53,15 +53,13 @@ class Compensated {
     return y;
   }
   friend Compensated operator*(const Compensated& x, const Compensated& y) {
-    // Of two short numbers as they came in: exact in a double.
+    // Of two short numbers as they came in: exact in a double.  There are a thousand million of these in a
+    // convolution: what else they are is looked at where it is asked for.
     if ((x.flags_ & y.flags_ & is_short) != 0) {
       Compensated p;
       p.high = x.high * y.high;
-      const double size = std::abs(p.high);
-      p.cost = p.own = size;
-      p.flags_ = (x.flags_ | y.flags_) & is_inherited;
-      if (!(size >= least_product && size <= largest) && size != 0) p.flags_ |= is_unsure;
-      if (static_cast<double>(static_cast<float>(p.high)) != p.high) p.flags_ |= is_rounded;
+      p.cost = p.own = std::abs(p.high);
+      p.flags_ = ((x.flags_ | y.flags_) & is_inherited) | is_plain;
       return p;
     }
     return product(x, y);
@@ -97,11 +95,16 @@ class Compensated {
     is_sequential = 16,
     is_rounded = 32,
     is_unsure = 64,
+    is_plain = 128,      // a product of two short inputs
     is_inherited = is_wide | is_sequential | is_rounded | is_unsure,
   };
   // Beyond these a product of two doubles could leave something over that no double holds, and a
   // number of f32 arithmetic could overflow, or cost what subnormals cost.
-  static constexpr double largest = 0x1p120, least_product = 0x1p-120;
+  static constexpr double largest = 0x1p120, least = 0x1p-120;
+  static bool in_range(double v) { return (std::abs(v) >= least && std::abs(v) <= largest) || v == 0; }
+  bool is_plain_product() const { return (flags_ & is_plain) != 0; }
+  // What a result has of its operands.
+  std::uint8_t passed_on() const { return static_cast<std::uint8_t>((flags_ & is_inherited) | (rounds() ? is_rounded : 0) | (flags_ & is_constant || in_range(high) ? 0 : is_unsure)); }
 
   static Compensated product(const Compensated& x, const Compensated& y);
   static Compensated unfollowed(double value) {
@@ -113,8 +116,8 @@ class Compensated {
   static Compensated derived(const Compensated& of);
   // With what a constant costs that was computed.
   Compensated priced(std::uint8_t wide) const;
-  // Of a computed number: range, and whether it certainly rounds.
-  void settle(double size);
+  // Of a computed number: whether it certainly rounds.
+  void settle();
 
   std::uint8_t flags_ = is_constant;
 };
@@ -123,13 +126,9 @@ class Compensated {
 class CompensatedSum {
  public:
   void add(const Compensated& term) {
-    if (term.constant() && term.high == 0) return;
-    if (count_ == 0) first_ = term;
-    ++count_;
+    if (!term.is_plain_product() && !add_rest(term)) return;
     flags_ |= term.flags_;
-    constant_ = constant_ && term.constant();
-    cost_ += term.cost;
-    if (term.low != 0 || term.error != 0 || term.constant()) add_rest(term);
+    ++count_;
     waiting_[here_] = term.high;
     if (++here_ == room) flush();
   }
@@ -138,14 +137,17 @@ class CompensatedSum {
  private:
   static constexpr std::size_t room = 32;
   void flush();
-  void add_rest(const Compensated& term);
+  // What a product of two inputs has not; false: the term is none.
+  bool add_rest(const Compensated& term);
 
   std::array<double, room> waiting_;
   std::size_t here_ = 0, count_ = 0;
-  double high_ = 0, low_ = 0, error_ = 0, cost_ = 0, absolute_ = 0;
+  double high_ = 0, low_ = 0, error_ = 0, absolute_ = 0;
+  double cost_ = 0;  // of the terms, more than Σ|term|; their own sum is added in the end
+  int quantum_ = 1023;  // exponent of the last bit set in any term, while that is still asked
   std::uint8_t flags_ = 0;
-  bool constant_ = true;
-  Compensated first_;
+  bool varies_ = false;  // some term is no constant, or a product of inputs
+  Compensated first_;    // if it is no product of inputs
 };
 
 Compensated sum(const std::vector<Compensated>& terms);
