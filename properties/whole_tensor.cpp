@@ -124,7 +124,8 @@ class Values {
   std::vector<Compensated> all_;
 };
 
-Judgement judge_one(const Level& level, const Format& f, const Format& compute, Bits got, const Compensated& y) {
+// `one_algorithm`: no other accepted algorithm could have a larger budget.
+Judgement judge_one(const Level& level, const Format& f, const Format& compute, Bits got, const Compensated& y, bool one_algorithm) {
   Judgement not_decided;
   not_decided.error = true;
   if (y.unsure()) return not_decided;
@@ -153,7 +154,7 @@ Judgement judge_one(const Level& level, const Format& f, const Format& compute, 
   auto j = with(least);
   if (j && !j->ok && by_budget(level)) {  // unless the largest of all traces allows it, which is not known
     j = with(most);
-    if (j && j->ok) j.reset();
+    if (j && (j->ok || (!one_algorithm && j->kind == Kind::inaccurate))) j.reset();
   }
   return j ? *j : not_decided;
 }
@@ -201,7 +202,7 @@ std::vector<Judgement> judge_whole_tensors(const Question& question, std::span<c
   const Values values(question, compute, care_of(level).sequential_sums);
   std::vector<Judgement> result(got.size());
   parallel_ranges(0, got.size(), 4096, [&](std::size_t from, std::size_t to) {
-    for (std::size_t i = from; i < to; ++i) result[i] = judge_one(level, f, compute, got[i], values[i]);
+    for (std::size_t i = from; i < to; ++i) result[i] = judge_one(level, f, compute, got[i], values[i], question.op->algorithms.size() == 1);
   });
   if (!level.also) return result;
   const std::vector<Judgement> other = judge_whole_tensors(question, got, *level.also);
