@@ -19,17 +19,24 @@ constexpr std::int64_t kGrain = 32 * kBlock;
 
 class Run {
  public:
-  Run(const Call& call, int inputs, LaneFunction lanes)
+  Run(const Call& call, int inputs, LaneFunction lanes, StoredFunction stored)
       : call_(call), inputs_(inputs), lanes_(lanes), layout_(layout_of(*call.call)) {
     for (int t = 0; t <= inputs; ++t) {
       data_[t] = static_cast<std::byte*>(call.call->tensors[t]->data);
       all_contiguous_ = all_contiguous_ && layout_.contiguous(t);
     }
+    const auto is_f32 = [](double a) { return static_cast<double>(static_cast<float>(a)) == a; };
+    if (all_contiguous_ && call.dtype == KARAT_F32 && std::all_of(call.attributes.begin(), call.attributes.end(), is_f32)) stored_ = stored;
   }
 
   std::int64_t count() const { return layout_.count; }
 
   void part(std::int64_t begin, std::int64_t end) {
+    if (stored_) {
+      StoredCall stored{{}, reinterpret_cast<float*>(at(inputs_, begin)), static_cast<std::size_t>(end - begin), call_.attributes.data()};
+      for (int t = 0; t < inputs_; ++t) stored.in[t] = reinterpret_cast<const float*>(at(t, begin));
+      return stored_(stored);
+    }
     const bool direct = all_contiguous_ && call_.dtype == KARAT_F64;
     if (direct) {
       const std::int64_t whole = begin + (end - begin) / kLaneGroup * kLaneGroup;
@@ -91,6 +98,7 @@ class Run {
   const Call& call_;
   int inputs_;
   LaneFunction lanes_;
+  StoredFunction stored_ = nullptr;
   Layout layout_;
   std::array<std::byte*, kMaxTensors> data_{};
   bool all_contiguous_ = true;
@@ -99,7 +107,7 @@ class Run {
 }  // namespace
 
 void Elementwise::run(const Call& call) const {
-  Run run(call, description().inputs, call.dtype == KARAT_F64 ? full_ : narrow_);
+  Run run(call, description().inputs, call.dtype == KARAT_F64 ? full_ : narrow_, stored_);
   for_each_part(run.count(), kGrain, call.call->threads,
                 [&](std::int64_t begin, std::int64_t end) { run.part(begin, end); });
 }

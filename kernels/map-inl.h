@@ -38,6 +38,23 @@ HWY_INLINE void MapWith(const F& f, const LaneCall& call) {
   }
 }
 
+// The same for f32 as it is stored; F takes vectors of any number type.
+template <class F, class DF>
+HWY_INLINE size_t MapStoredFrom(size_t i, DF d, const F& f, const StoredCall& call) {
+  for (; i + hn::Lanes(d) <= call.count; i += hn::Lanes(d)) {
+    if constexpr (F::kInputs == 1)
+      hn::StoreU(f(hn::LoadU(d, call.in[0] + i)), d, call.out + i);
+    else
+      hn::StoreU(f(hn::LoadU(d, call.in[0] + i), hn::LoadU(d, call.in[1] + i)), d, call.out + i);
+  }
+  return i;
+}
+template <class F>
+HWY_INLINE void MapStored(const F& f, const StoredCall& call) {
+  const size_t done = MapStoredFrom(0, hn::ScalableTag<float>(), f, call);
+  MapStoredFrom(done, hn::CappedTag<float, 1>(), f, call);  // nothing beyond a tensor's end is read
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels
 HWY_AFTER_NAMESPACE();
