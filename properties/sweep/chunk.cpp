@@ -81,6 +81,8 @@ struct ChunkJudge::State {
   std::uint64_t segments = 0;
   std::array<Worst, 2> largest;  // by the size of y
   bool saw_nan = false;
+  bool line_of_nan = false;
+  std::vector<std::optional<std::pair<Bits, Judgement>>> beside_nan;  // of lines of NaNs, by the other operand
 
   State(const SweepPlan& p, const Level& l)
       : plan(p), level(l), demand(demand_of(l)), format(*p.format), scale(format),
@@ -157,13 +159,30 @@ struct ChunkJudge::State {
         if (judged.size() > 1000) judged.clear();
         known = judged.emplace(class_of(result), judge_alone(p, result)).first;
       }
-      const Judgement& j = known->second;
-      saw_nan = saw_nan || is_nan(format, result);
-      partial.special += end - p;
-      if (j.error) partial.errors += end - p;
-      else if (!j.ok) offend(j.kind, p, end - 1, result);
-      else if (j.policy) partial.policies[j.policy] += end - p;
+      said(p, end - 1, result, known->second);
       p = end;
+    }
+  }
+  void said(std::uint64_t from, std::uint64_t to, Bits result, const Judgement& j) {
+    saw_nan = saw_nan || is_nan(format, result);
+    partial.special += to - from + 1;
+    if (j.error) partial.errors += to - from + 1;
+    else if (!j.ok) offend(j.kind, from, to, result);
+    else if (j.policy) partial.policies[j.policy] += to - from + 1;
+  }
+  // The same where each input has a result of its own.  Along lines of NaNs the row says the same of each:
+  // there are 2^11 of them in f16, and most kernels give the same on all.
+  void each_by_row(std::uint64_t from, std::uint64_t to) {
+    if (!line_of_nan) {
+      for (std::uint64_t p = from; p <= to; ++p) by_row(p, p);
+      return;
+    }
+    beside_nan.resize(std::size_t{1} << format.width);
+    for (std::uint64_t p = from; p <= to; ++p) {
+      const Bits result = got_at(p);
+      auto& known = beside_nan[plan.pattern_of(p)];
+      if (!known || known->first != class_of(result)) known.emplace(class_of(result), judge_alone(p, result));
+      said(p, p, result, known->second);
     }
   }
 
@@ -279,10 +298,7 @@ struct ChunkJudge::State {
     using Shape = fast::Segment::Kind;
     const std::uint64_t from = line_start + s.from, to = line_start + s.to;
     if (s.kind == Shape::special) return by_row(from, to);
-    if (s.kind == Shape::specials) {
-      for (std::uint64_t p = from; p <= to; ++p) by_row(p, p);
-      return;
-    }
+    if (s.kind == Shape::specials) return each_by_row(from, to);
     if (s.kind == Shape::undecided) return one_by_one(from, to);
     ++segments;
     const std::uint64_t step = std::min<std::uint64_t>(block, std::uint64_t{1} << format.fraction_bits());
@@ -341,6 +357,7 @@ struct ChunkJudge::State {
         return;
       }
     }
+    line_of_nan = plan.other && format.width == 16 && std::isnan(at[*plan.other]);
     at[plan.variable] = 0;
     fast::Line line(*plan.op, *attributes, format, plan.variable, at);
     const Bits first = plan.pattern_of(from), last = plan.pattern_of(to);
