@@ -104,6 +104,7 @@ std::optional<SweepPlan> sweep_plan(const Operator& op, const Format& format, co
   SweepPlan plan{.op = elementwise, .format = &format, .attributes = attributes, .variable = first};
   if (elementwise != &op) plan.attributes.values["reduction"] = std::string("none");
   if (!vary.empty()) {
+    why.clear();
     const auto row = std::find_if(op.attributes.begin(), op.attributes.end(), [&](const AttributeRow& a) { return a.name == vary && a.kind == AttributeRow::Kind::number; });
     if (row == op.attributes.end()) why = "has no number " + vary + " among its attributes";
     else if (count != 1) why = "has two inputs; " + vary + " would be a third operand";
