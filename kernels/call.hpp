@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Reading a karat_call: refusing what cannot be computed, and where its elements lie.
+// Where the elements of a call's tensors lie.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
-#include "kernels/operator.hpp"
+#include "plugins/karat_plugin.h"
 
 namespace karat::kernels {
 
-inline constexpr int kMaxTensors = kMaxInputs + 1;
+inline constexpr int kMaxTensors = 10;
 inline constexpr int kMaxRank = 32;
 
 // Bytes of one element of a floating-point dtype.
@@ -18,8 +19,8 @@ constexpr std::size_t element_size(std::int32_t dtype) {
   return dtype == KARAT_F64 ? 8 : dtype == KARAT_F32 ? 4 : 2;
 }
 
-// Fills `parsed` from the call, or says why it cannot be computed (a static text).
-const char* read_call(const Description& about, std::int32_t dtype, const karat_call& call, Call& parsed);
+// True if no two indices of the tensor can name the same element.
+bool free_of_overlap(const karat_tensor& tensor);
 
 // Positions of the same element in all tensors of a call, in row-major order, with as few
 // dimensions as describe them: neighbours that are contiguous in every tensor are merged.
@@ -33,8 +34,11 @@ struct Layout {
   bool contiguous(int tensor) const { return rank == 1 && (stride[tensor][0] == 1 || count == 1); }
 };
 
-// The layout of all dimensions but `without` (-1: of all).
-Layout layout_of(const karat_call& call, int without = -1);
+// The layout of tensors of one shape: of all dimensions but `without` (-1: of all).
+Layout layout_of(std::span<const karat_tensor* const> tensors, int without = -1);
+inline Layout layout_of(const karat_call& call, int without = -1) {
+  return layout_of({call.tensors, static_cast<std::size_t>(call.tensor_count)}, without);
+}
 
 // Walks a layout from one linear position on.
 class Cursor {

@@ -43,6 +43,25 @@ inline constexpr double kAtanh[] = {
     0x1.8618618618618p-4,  // 0.095238095238095233
 };
 
+inline constexpr double kLogThreeHalves = 0x1.9f323ecbf984cp-2;  // log 3/2 = 2 artanh 1/5, rounded
+inline constexpr double kTwoThirdsLow = 0x1.5555555555555p-55;   // 2/3 - kAtanh[0]
+
+// 2/(2n+1) for n = 2 … 13 of the same series. Left out: 2·s^29/29 < 2^-75·2s for |s| ≤ 0.1716.
+inline constexpr double kAtanhTail[] = {
+    0x1.999999999999ap-2,  // 0.40000000000000002
+    0x1.2492492492492p-2,  // 0.2857142857142857
+    0x1.c71c71c71c71cp-3,  // 0.22222222222222221
+    0x1.745d1745d1746p-3,  // 0.18181818181818182
+    0x1.3b13b13b13b14p-3,  // 0.15384615384615385
+    0x1.1111111111111p-3,  // 0.13333333333333333
+    0x1.e1e1e1e1e1e1ep-4,  // 0.11764705882352941
+    0x1.af286bca1af28p-4,  // 0.10526315789473684
+    0x1.8618618618618p-4,  // 0.095238095238095233
+    0x1.642c8590b2164p-4,  // 0.086956521739130432
+    0x1.47ae147ae147bp-4,  // 0.080000000000000002
+    0x1.2f684bda12f68p-4,  // 0.07407407407407407
+};
+
 // 1/n! for n = 1 … 11 as unevaluated sums of two doubles: the leading ones
 inline constexpr double kExpHeadHigh[] = {
     0x1.0000000000000p+0,   // 1

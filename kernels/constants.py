@@ -63,6 +63,12 @@ array("kExp", "1/n! for n = 2 … 13, of e^r = 1 + r + r²·Σ kExp[i]·r^i. "
 array("kAtanh", "2/(2n+1) for n = 1 … 10, of log((1+s)/(1-s)) = 2s + s·s²·Σ kAtanh[i]·s^(2i). "
       "Left out: 2·s^23/23 < 2^-59·2s for |s| ≤ 0.1716.",
       [rounded(Fraction(2, 2 * n + 1)) for n in range(1, 11)])
+ATANH_FIFTH = sum(Fraction(1, (2 * n + 1) * 5 ** (2 * n + 1)) for n in range(100))
+number("kLogThreeHalves", rounded(2 * ATANH_FIFTH), "log 3/2 = 2 artanh 1/5, rounded")
+number("kTwoThirdsLow", rounded(Fraction(2, 3) - Fraction(rounded(Fraction(2, 3)))), "2/3 - kAtanh[0]")
+print()
+array("kAtanhTail", "2/(2n+1) for n = 2 … 13 of the same series. Left out: 2·s^29/29 < 2^-75·2s for |s| ≤ 0.1716.",
+      [rounded(Fraction(2, 2 * n + 1)) for n in range(2, 14)])
 HEAD = [Fraction(1, factorial(n)) for n in range(1, 12)]
 array("kExpHeadHigh", "1/n! for n = 1 … 11 as unevaluated sums of two doubles: the leading ones", [rounded(c) for c in HEAD])
 array("kExpHeadLow", "… and what they leave", [rounded(c - Fraction(rounded(c))) for c in HEAD])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Conversions between double and the storage types.
+// Conversions between double, or float, and the storage types.
 //
 // To f16 and bf16 the one rounding is an addition in double: C = 1.5·2^52·q, q the unit of
 // the result's last place, makes x + C a multiple of q, to nearest even, and C leaves again
@@ -22,25 +22,11 @@ namespace karat::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-using DF = hn::Rebind<float, D>;      // as many floats as a vector has doubles
 using DW = hn::RebindToUnsigned<DF>;  // their bits
 using DWS = hn::RebindToSigned<DF>;
 using DH = hn::Rebind<uint16_t, D>;  // as many 16-bit patterns
-using VF = hn::Vec<DF>;
 using VW = hn::Vec<DW>;
 using VH = hn::Vec<DH>;
-
-HWY_INLINE VF ToFloat(V v) {
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  HWY_ALIGN double wide[HWY_LANES(double)];
-  HWY_ALIGN float slim[HWY_LANES(float)] = {};
-  Store(v, wide);
-  for (size_t i = 0; i < hn::Lanes(D()); ++i) slim[i] = static_cast<float>(wide[i]);
-  return hn::Load(DF(), slim);
-#else
-  return hn::DemoteTo(DF(), v);
-#endif
-}
 
 // Each format: how a vector's worth is read and written.
 struct F32 {
@@ -120,56 +106,101 @@ struct F64 {
 
 // Whole vectors straight from memory; the rest through a buffer, so that a lane is computed
 // in the same way wherever it stands and nothing outside the array is touched.
-template <class Format>
-HWY_INLINE void WidenAll(const typename Format::Bits* from, size_t n, double* to) {
+// Wide: F64 or F32.
+template <class Format, class Wide>
+HWY_INLINE void WidenAll(const void* source, size_t n, typename Wide::Bits* to) {
+  const auto* const from = static_cast<const typename Format::Bits*>(source);
   const size_t lanes = hn::Lanes(D());
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) Store(Format::Read(from + i), to + i);
+  for (; i + lanes <= n; i += lanes) Wide::Write(Format::Read(from + i), to + i);
   if (i == n) return;
   typename Format::Bits rest[HWY_LANES(double)] = {};
-  HWY_ALIGN double wide[HWY_LANES(double)];
+  HWY_ALIGN typename Wide::Bits wide[HWY_LANES(double)];
   std::memcpy(rest, from + i, (n - i) * sizeof rest[0]);
-  Store(Format::Read(rest), wide);
+  Wide::Write(Format::Read(rest), wide);
   std::memcpy(to + i, wide, (n - i) * sizeof wide[0]);
 }
 
-template <class Format>
-HWY_INLINE void NarrowAll(const double* from, size_t n, typename Format::Bits* to) {
+template <class Format, class Wide>
+HWY_INLINE void NarrowAll(const typename Wide::Bits* from, size_t n, void* target) {
+  auto* const to = static_cast<typename Format::Bits*>(target);
   const size_t lanes = hn::Lanes(D());
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) Format::Write(Load(from + i), to + i);
+  for (; i + lanes <= n; i += lanes) Format::Write(Wide::Read(from + i), to + i);
   if (i == n) return;
-  HWY_ALIGN double rest[HWY_LANES(double)] = {};
+  HWY_ALIGN typename Wide::Bits rest[HWY_LANES(double)] = {};
   typename Format::Bits slim[HWY_LANES(double)];
   std::memcpy(rest, from + i, (n - i) * sizeof rest[0]);
-  Format::Write(Load(rest), slim);
+  Format::Write(Wide::Read(rest), slim);
   std::memcpy(to + i, slim, (n - i) * sizeof slim[0]);
 }
 
-void WidenLanes(int32_t dtype, const void* from, size_t n, double* to) {
+// Floats and bf16, a whole vector of floats at a time: a bf16 is a float's upper half.
+using DFloats = hn::ScalableTag<float>;
+using DFloatBits = hn::RebindToUnsigned<DFloats>;
+using DBF16s = hn::Rebind<uint16_t, DFloats>;
+
+HWY_INLINE void WidenBF16(const uint16_t* from, size_t n, float* to) {
+  size_t i = 0;
+  for (; i + hn::Lanes(DFloats()) <= n; i += hn::Lanes(DFloats()))
+    hn::StoreU(hn::BitCast(DFloats(), hn::ShiftLeft<16>(hn::PromoteTo(DFloatBits(), hn::LoadU(DBF16s(), from + i)))), DFloats(), to + i);
+  WidenAll<BF16, F32>(from + i, n - i, to + i);
+}
+
+HWY_INLINE void NarrowBF16(const float* from, size_t n, uint16_t* to) {
+  const DFloatBits u;
+  size_t i = 0;
+  for (; i + hn::Lanes(DFloats()) <= n; i += hn::Lanes(DFloats())) {
+    const auto v = hn::LoadU(DFloats(), from + i);
+    const auto bits = hn::BitCast(u, v);
+    // Half a unit of the last place, less the lowest bit where the last place is even.
+    const auto half = hn::Add(hn::Set(u, 0x7fff), hn::And(hn::ShiftRight<16>(bits), hn::Set(u, 1)));
+    const auto quiet = hn::Or(bits, hn::Set(u, 0x400000));
+    const auto rounded = hn::IfThenElse(hn::RebindMask(u, hn::IsNaN(v)), quiet, hn::Add(bits, half));
+    // Below 2^16: a saturating conversion from signed leaves it alone.
+    const auto words = hn::BitCast(hn::RebindToSigned<DFloats>(), hn::ShiftRight<16>(rounded));
+    hn::StoreU(hn::DemoteTo(DBF16s(), words), DBF16s(), to + i);
+  }
+  NarrowAll<BF16, F32>(from + i, n - i, to + i);
+}
+
+template <class Wide>
+HWY_INLINE void WidenFrom(int32_t dtype, const void* from, size_t n, typename Wide::Bits* to) {
   switch (dtype) {
     case KARAT_F32:
-      return WidenAll<F32>(static_cast<const float*>(from), n, to);
+      return WidenAll<F32, Wide>(from, n, to);
     case KARAT_F16:
-      return WidenAll<F16>(static_cast<const uint16_t*>(from), n, to);
+      return WidenAll<F16, Wide>(from, n, to);
     case KARAT_BF16:
-      return WidenAll<BF16>(static_cast<const uint16_t*>(from), n, to);
+      return WidenAll<BF16, Wide>(from, n, to);
     default:
-      return WidenAll<F64>(static_cast<const double*>(from), n, to);
+      return WidenAll<F64, Wide>(from, n, to);
   }
 }
 
-void NarrowLanes(int32_t dtype, const double* from, size_t n, void* to) {
+template <class Wide>
+HWY_INLINE void NarrowTo(int32_t dtype, const typename Wide::Bits* from, size_t n, void* to) {
   switch (dtype) {
     case KARAT_F32:
-      return NarrowAll<F32>(from, n, static_cast<float*>(to));
+      return NarrowAll<F32, Wide>(from, n, to);
     case KARAT_F16:
-      return NarrowAll<F16>(from, n, static_cast<uint16_t*>(to));
+      return NarrowAll<F16, Wide>(from, n, to);
     case KARAT_BF16:
-      return NarrowAll<BF16>(from, n, static_cast<uint16_t*>(to));
+      return NarrowAll<BF16, Wide>(from, n, to);
     default:
-      return NarrowAll<F64>(from, n, static_cast<double*>(to));
+      return NarrowAll<F64, Wide>(from, n, to);
   }
+}
+
+void WidenLanes(int32_t dtype, const void* from, size_t n, double* to) { WidenFrom<F64>(dtype, from, n, to); }
+void WidenToFloats(int32_t dtype, const void* from, size_t n, float* to) {
+  if (dtype == KARAT_BF16) return WidenBF16(static_cast<const uint16_t*>(from), n, to);
+  WidenFrom<F32>(dtype, from, n, to);
+}
+void NarrowLanes(int32_t dtype, const double* from, size_t n, void* to) { NarrowTo<F64>(dtype, from, n, to); }
+void NarrowFloats(int32_t dtype, const float* from, size_t n, void* to) {
+  if (dtype == KARAT_BF16) return NarrowBF16(from, n, static_cast<uint16_t*>(to));
+  NarrowTo<F32>(dtype, from, n, to);
 }
 
 }  // namespace
@@ -181,14 +212,24 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 
 HWY_EXPORT(WidenLanes);
+HWY_EXPORT(WidenToFloats);
 HWY_EXPORT(NarrowLanes);
+HWY_EXPORT(NarrowFloats);
 
 void widen(std::int32_t dtype, const void* from, std::size_t n, double* to) {
   HWY_DYNAMIC_DISPATCH(WidenLanes)(dtype, from, n, to);
 }
 
+void widen(std::int32_t dtype, const void* from, std::size_t n, float* to) {
+  HWY_DYNAMIC_DISPATCH(WidenToFloats)(dtype, from, n, to);
+}
+
 void narrow(std::int32_t dtype, const double* from, std::size_t n, void* to) {
   HWY_DYNAMIC_DISPATCH(NarrowLanes)(dtype, from, n, to);
+}
+
+void narrow(std::int32_t dtype, const float* from, std::size_t n, void* to) {
+  HWY_DYNAMIC_DISPATCH(NarrowFloats)(dtype, from, n, to);
 }
 
 }  // namespace karat::kernels

@@ -120,6 +120,37 @@ TEST_CASE("Narrowing is right far outside the format: huge, tiny, infinite, NaN"
     CHECK(wrong_roundings(values, dtype) == 0);
 }
 
+TEST_CASE("Floats are widened and narrowed as doubles are") {
+  std::vector<double> doubles;
+  for (std::uint64_t bits = 0; bits < (1 << 16); ++bits) {
+    for (const std::int32_t dtype : {KARAT_F16, KARAT_BF16}) {
+      const double v = decode(bits, dtype);
+      const auto middle = static_cast<float>(v + static_cast<double>(ulp_of(v, format_of(dtype))) / 2);
+      for (const float f : {static_cast<float>(v), middle, std::nextafter(middle, INFINITY), std::nextafter(middle, -INFINITY)}) doubles.push_back(f);
+    }
+  }
+  std::mt19937_64 random(3);
+  while (doubles.size() % 64 != 37) doubles.push_back(random_bits(random, KARAT_F32));
+  const std::vector<float> floats(doubles.begin(), doubles.end());
+  for (const std::int64_t target : targets()) {
+    const OnTarget on(target);
+    for (const std::int32_t dtype : {KARAT_F32, KARAT_F16, KARAT_BF16}) {
+      const std::size_t n = doubles.size(), size = format_of(dtype).bytes;
+      std::vector<std::byte> slim(n * size), expected(n * size);
+      narrow(dtype, floats.data(), n, slim.data());
+      narrow(dtype, doubles.data(), n, expected.data());
+      std::vector<float> wide(n);
+      std::vector<double> expected_wide(n);
+      widen(dtype, slim.data(), n, wide.data());
+      widen(dtype, expected.data(), n, expected_wide.data());
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < n; ++i) wrong += same(wide[i], expected_wide[i]) ? 0 : 1;
+      INFO(hwy::TargetName(target) << " " << name_of(dtype));
+      CHECK(wrong == 0);
+    }
+  }
+}
+
 TEST_CASE("Conversions touch nothing outside n elements") {
   for (const std::int64_t target : targets()) {
     const OnTarget on(target);
@@ -138,6 +169,16 @@ TEST_CASE("Conversions touch nothing outside n elements") {
         narrow(dtype, doubles, n, slim.data());
         CHECK(*(slim.data() - 1) == before_slim);
         CHECK(*(wide.data() - 1) == before_wide);
+        if (dtype == KARAT_F64) continue;
+        Guarded floats(n * sizeof(float), 0, true);
+        const std::byte before_floats = *(floats.data() - 1);
+        auto* const single = reinterpret_cast<float*>(floats.data());
+        widen(dtype, slim.data(), n, single);
+        for (std::size_t i = 0; i < n; ++i) right -= single[i] == 1 ? 1 : 0;
+        CHECK(right == 0);
+        narrow(dtype, single, n, slim.data());
+        CHECK(*(slim.data() - 1) == before_slim);
+        CHECK(*(floats.data() - 1) == before_floats);
       }
   }
 }

@@ -87,6 +87,11 @@ HWY_INLINE WidePair Multiply(const WidePair& a, const WidePair& b) {
 }
 
 HWY_INLINE WidePair Negate(const WidePair& a) { return {Negate(a.m), a.e}; }
+HWY_INLINE WidePair Choose(M m, const WidePair& yes, const WidePair& no) { return {Choose(m, yes.m, no.m), Choose(m, yes.e, no.e)}; }
+
+// Rounded to doubles, in the range or not.
+HWY_INLINE V Value(const WidePair& a) { return Scale3(hn::Add(a.m.hi, a.m.lo), a.e); }
+HWY_INLINE V Ratio(const WidePair& n, const WidePair& d) { return Scale3(Quotient(n.m, d.m), hn::Sub(n.e, d.e)); }
 
 // e^x = 2^k·(1 + p), for |x.hi| <= 3000; p to 2^-100 of itself where k = 0 and x.lo = 0,
 // otherwise to 2^-94.

@@ -89,21 +89,30 @@ HWY_INLINE V Expm1(V x) {
   return hn::CopySign(value, x);  // -0 stays -0
 }
 
-// log(u + u_low) of a normal u > 0, |u_low| <= ulp(u)/2, as a sum that is not normalised.
-//
-// u = 2^k·m, sqrt(1/2) <= m < sqrt(2); f = m - 1 is exact, s = f/(2 + f), and
-// log(1 + f) = log((1 + s)/(1 - s)) = f - f²/2 + s·(f²/2 + R), R = s²·Σ kAtanh[i]·s^(2i).
-HWY_INLINE Pair LogParts(V u, V u_low, V k_extra) {
-  using namespace constants;
+// u + u_low = 2^k·(1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for a normal u > 0, |u_low| <= ulp(u)/2.
+struct LogReduced {
+  V k;
+  Pair f;
+};
+
+HWY_INLINE LogReduced ReduceLog(V u, V u_low) {
   const U root_half = hn::Set(DU(), 0x3fe6a09e667f3bcd);
   const U one = hn::Set(DU(), 0x3ff0000000000000);
   const U shifted = hn::Add(Bits(u), hn::Sub(one, root_half));
   const U biased = hn::Or(hn::ShiftRight<52>(shifted), hn::Set(DU(), 0x4330000000000000));
   const V k = hn::Sub(FromBits(biased), Num(0x1p52 + 1023));
   const V m = FromBits(hn::Add(hn::And(shifted, hn::Set(DU(), 0x000fffffffffffff)), root_half));
-
   const V m_low = hn::Mul(u_low, Pow2(AtLeast(hn::Neg(k), Num(-1000))));
-  const Pair f = TwoSum(hn::Sub(m, Num(1)), m_low);
+  return {k, TwoSum(hn::Sub(m, Num(1)), m_low)};
+}
+
+// log(u + u_low) of a normal u > 0, |u_low| <= ulp(u)/2, as a sum that is not normalised.
+//
+// u = 2^k·m, sqrt(1/2) <= m < sqrt(2); f = m - 1 is exact, s = f/(2 + f), and
+// log(1 + f) = log((1 + s)/(1 - s)) = f - f²/2 + s·(f²/2 + R), R = s²·Σ kAtanh[i]·s^(2i).
+HWY_INLINE Pair LogParts(V u, V u_low, V k_extra) {
+  using namespace constants;
+  const auto [k, f] = ReduceLog(u, u_low);
   const V s = hn::Div(f.hi, hn::Add(f.hi, Num(2)));
   const V z = hn::Mul(s, s);
   const V half_square = hn::Mul(hn::Mul(f.hi, Num(0.5)), f.hi);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/blocks.hpp"
 #include "kernels/call.hpp"
@@ -19,20 +20,20 @@ constexpr std::int64_t kGrain = 32 * kBlock;
 
 class Run {
  public:
-  Run(const Call& call, int inputs, LaneFunction lanes, StoredFunction stored)
-      : call_(call), inputs_(inputs), lanes_(lanes), layout_(layout_of(*call.call)) {
+  Run(const Call& call, int inputs, LaneFunction lanes, StoredFunction stored, LaneFunction accurate)
+      : call_(call), inputs_(inputs), lanes_(lanes), accurate_(accurate), layout_(layout_of(*call.call)) {
     for (int t = 0; t <= inputs; ++t) {
       data_[t] = static_cast<std::byte*>(call.call->tensors[t]->data);
       all_contiguous_ = all_contiguous_ && layout_.contiguous(t);
     }
     const auto is_f32 = [](double a) { return static_cast<double>(static_cast<float>(a)) == a; };
-    if (all_contiguous_ && call.dtype == KARAT_F32 && std::all_of(call.attributes.begin(), call.attributes.end(), is_f32)) stored_ = stored;
+    if (call.dtype == KARAT_F32 && std::all_of(call.attributes.begin(), call.attributes.end(), is_f32)) stored_ = stored;
   }
 
   std::int64_t count() const { return layout_.count; }
 
   void part(std::int64_t begin, std::int64_t end) {
-    if (stored_) {
+    if (stored_ != nullptr && all_contiguous_) {
       StoredCall stored{{}, reinterpret_cast<float*>(at(inputs_, begin)), static_cast<std::size_t>(end - begin), call_.attributes.data()};
       for (int t = 0; t < inputs_; ++t) stored.in[t] = reinterpret_cast<const float*>(at(t, begin));
       return stored_(stored);
@@ -43,11 +44,13 @@ class Run {
       if (whole > begin) in_memory(begin, static_cast<std::size_t>(whole - begin));
       begin = whole;
     }
-    std::array<Cursor, kMaxTensors> cursors{Cursor(layout_, 0, begin),
+    std::array<Cursor, kUniformTensors> cursors{Cursor(layout_, 0, begin),
                                             Cursor(layout_, std::min(1, inputs_), begin),
                                             Cursor(layout_, inputs_, begin)};
-    for (; begin < end; begin += kBlock)
-      block(begin, static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - begin)), cursors);
+    for (; begin < end; begin += kBlock) {
+      const auto n = static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - begin));
+      stored_ != nullptr ? stored_block(begin, n, cursors) : block(begin, n, cursors);
+    }
   }
 
  private:
@@ -61,8 +64,8 @@ class Run {
     lanes_(lanes);
   }
 
-  void block(std::int64_t begin, std::size_t n, std::array<Cursor, kMaxTensors>& cursors) const {
-    alignas(64) double buffer[kMaxTensors][kBlock];
+  void block(std::int64_t begin, std::size_t n, std::array<Cursor, kUniformTensors>& cursors) const {
+    alignas(64) double buffer[kUniformTensors][kBlock];
     alignas(64) std::byte raw[kBlock * sizeof(double)];
     const std::size_t padded = (n + kLaneGroup - 1) / kLaneGroup * kLaneGroup;
     const std::size_t size = element_size(call_.dtype);
@@ -78,11 +81,47 @@ class Run {
       std::fill(buffer[t] + n, buffer[t] + padded, 1.0);
     }
     lanes_({{buffer[0], buffer[1]}, buffer[inputs_], padded, call_.attributes.data()});
+    if (accurate_ != nullptr) settle({{buffer[0], buffer[1]}, buffer[inputs_], padded, call_.attributes.data()});
     if (layout_.contiguous(inputs_)) return narrow(call_.dtype, buffer[inputs_], n, at(inputs_, begin));
     narrow(call_.dtype, buffer[inputs_], n, raw);
     walk(cursors[2], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
       scatter(raw + done * size, run, size, at(inputs_, offset), step);
     });
+  }
+
+  // An f32 block of tensors with gaps: the elements side by side, so that the same function computes them.
+  void stored_block(std::int64_t begin, std::size_t n, std::array<Cursor, kUniformTensors>& cursors) const {
+    alignas(64) float buffer[kUniformTensors][kBlock];
+    StoredCall stored{{}, buffer[inputs_], n, call_.attributes.data()};
+    for (int t = 0; t < inputs_; ++t) {
+      stored.in[t] = buffer[t];
+      walk(cursors[t], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
+        gather(at(t, offset), step, run, sizeof(float), buffer[t] + done);
+      });
+    }
+    stored_(stored);
+    if (layout_.contiguous(inputs_)) {
+      std::memcpy(at(inputs_, begin), stored.out, n * sizeof(float));
+      return;
+    }
+    walk(cursors[2], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
+      scatter(stored.out + done, run, sizeof(float), at(inputs_, offset), step);
+    });
+  }
+
+  // Computes again the groups of lanes in which the error of an approximation can change a rounding.
+  void settle(const LaneCall& call) const {
+    alignas(64) double moved[kLaneGroup];
+    alignas(64) std::byte above[sizeof moved], below[sizeof moved];
+    const std::size_t size = element_size(call_.dtype);
+    for (std::size_t i = 0; i < call.count; i += kLaneGroup) {
+      for (std::size_t j = 0; j < kLaneGroup; ++j) moved[j] = call.out[i + j] * (1 + kExactError);
+      narrow(call_.dtype, moved, kLaneGroup, above);
+      for (std::size_t j = 0; j < kLaneGroup; ++j) moved[j] = call.out[i + j] * (1 - kExactError);
+      narrow(call_.dtype, moved, kLaneGroup, below);
+      if (std::memcmp(above, below, kLaneGroup * size) != 0)
+        accurate_({{call.in[0] + i, call.in[1] + i}, call.out + i, kLaneGroup, call.attributes});
+    }
   }
 
   template <class Body>
@@ -98,16 +137,17 @@ class Run {
   const Call& call_;
   int inputs_;
   LaneFunction lanes_;
+  LaneFunction accurate_;
   StoredFunction stored_ = nullptr;
   Layout layout_;
-  std::array<std::byte*, kMaxTensors> data_{};
+  std::array<std::byte*, kUniformTensors> data_{};
   bool all_contiguous_ = true;
 };
 
 }  // namespace
 
 void Elementwise::run(const Call& call) const {
-  Run run(call, description().inputs, call.dtype == KARAT_F64 ? full_ : narrow_, stored_);
+  Run run(call, description().inputs, call.dtype == KARAT_F64 ? full_ : narrow_, stored_, accurate_);
   for_each_part(run.count(), kGrain, call.call->threads,
                 [&](std::int64_t begin, std::int64_t end) { run.part(begin, end); });
 }

@@ -25,6 +25,8 @@ using DU = hn::RebindToUnsigned<D>;
 using V = hn::Vec<D>;
 using U = hn::Vec<DU>;
 using M = hn::Mask<D>;
+using DF = hn::Rebind<float, D>;  // as many floats as a vector has doubles
+using VF = hn::Vec<DF>;
 
 // An unevaluated sum; normalised if hi = RN(hi + lo).
 struct Pair {
@@ -36,6 +38,19 @@ HWY_INLINE V Inf() { return Num(std::numeric_limits<double>::infinity()); }
 HWY_INLINE V NaN() { return Num(std::numeric_limits<double>::quiet_NaN()); }
 HWY_INLINE V Load(const double* p) { return hn::LoadU(D(), p); }
 HWY_INLINE void Store(V v, double* p) { hn::StoreU(v, D(), p); }
+// To float in one rounding.  (Highway's SCALAR target clamps infinite doubles to the largest float.)
+HWY_INLINE VF ToFloat(V v) {
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  HWY_ALIGN double wide[HWY_LANES(double)];
+  HWY_ALIGN float slim[HWY_LANES(float)] = {};
+  Store(v, wide);
+  for (size_t i = 0; i < hn::Lanes(D()); ++i) slim[i] = static_cast<float>(wide[i]);
+  return hn::Load(DF(), slim);
+#else
+  return hn::DemoteTo(DF(), v);
+#endif
+}
+
 HWY_INLINE U Bits(V v) { return hn::BitCast(DU(), v); }
 HWY_INLINE V FromBits(U u) { return hn::BitCast(D(), u); }
 HWY_INLINE V Choose(M m, V yes, V no) { return hn::IfThenElse(m, yes, no); }

@@ -55,6 +55,70 @@ HWY_INLINE void MapStored(const F& f, const StoredCall& call) {
   MapStoredFrom(done, hn::CappedTag<float, 1>(), f, call);  // nothing beyond a tensor's end is read
 }
 
+// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them.
+template <class F>
+HWY_INLINE void MapApproximate(const F& f, const LaneCall& call) {
+  for (size_t i = 0; i < call.count; i += hn::Lanes(D())) Store(f.Approximate(Load(call.in[0] + i)), call.out + i);
+}
+template <class F>
+HWY_INLINE void MapAccurate(const F& f, const LaneCall& call) {
+  for (size_t i = 0; i < call.count; i += hn::Lanes(D())) Store(f.Accurate(Load(call.in[0] + i)), call.out + i);
+}
+
+template <class F>
+HWY_NOINLINE void StoreAccurate(const F& f, V first, V second, float* out) {
+  hn::StoreU(ToFloat(f.Accurate(first)), DF(), out);
+  hn::StoreU(ToFloat(f.Accurate(second)), DF(), out + hn::Lanes(D()));
+}
+// Two vectors at a time.  NaN is never equal, and so goes the slow way.
+template <class F>
+HWY_INLINE void MapExactPair(const F& f, const float* in, float* out) {
+  const size_t n = hn::Lanes(D());
+  const V x0 = hn::PromoteTo(D(), hn::LoadU(DF(), in)), x1 = hn::PromoteTo(D(), hn::LoadU(DF(), in + n));
+  const V y0 = f.Approximate(x0), y1 = f.Approximate(x1);
+  const V more = Num(1 + kExactError), less = Num(1 - kExactError);
+  const VF up0 = ToFloat(hn::Mul(y0, more)), up1 = ToFloat(hn::Mul(y1, more));
+  const auto same = hn::And(hn::Eq(up0, ToFloat(hn::Mul(y0, less))), hn::Eq(up1, ToFloat(hn::Mul(y1, less))));
+  hn::StoreU(up0, DF(), out);
+  hn::StoreU(up1, DF(), out + n);
+  if (HWY_UNLIKELY(!hn::AllTrue(DF(), same))) StoreAccurate(f, x0, x1, out);
+}
+template <class F>
+HWY_INLINE void MapExactStored(const F& f, const StoredCall& call) {
+  const size_t step = 2 * hn::Lanes(D());
+  size_t i = 0;
+  for (; i + step <= call.count; i += step) MapExactPair(f, call.in[0] + i, call.out + i);
+  if (i == call.count) return;
+  HWY_ALIGN float rest[2 * HWY_LANES(double)];
+  for (size_t j = 0; j < step; ++j) rest[j] = i + j < call.count ? call.in[0][i + j] : 1.0f;
+  MapExactPair(f, rest, rest);
+  for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
+}
+
+// f32 as it is stored, in lanes of double rounded once.
+template <class F>
+HWY_INLINE void MapNarrowStored(const F& f, const StoredCall& call) {
+  const size_t n = hn::Lanes(D());
+  size_t i = 0;
+  for (; i + n <= call.count; i += n) hn::StoreU(ToFloat(f.Approximate(hn::PromoteTo(D(), hn::LoadU(DF(), call.in[0] + i)))), DF(), call.out + i);
+  if (i == call.count) return;
+  HWY_ALIGN float rest[HWY_LANES(double)];
+  for (size_t j = 0; j < n; ++j) rest[j] = i + j < call.count ? call.in[0][i + j] : 1.0f;
+  hn::StoreU(ToFloat(f.Approximate(hn::PromoteTo(D(), hn::LoadU(DF(), rest)))), DF(), rest);
+  for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
+}
+
+// An object out of plain functions.
+template <V (*Approximation)(V), V (*Answer)(V)>
+struct Settled {
+  HWY_INLINE V Approximate(V x) const { return Approximation(x); }
+  HWY_INLINE V Accurate(V x) const { return Answer(x); }
+};
+template <V (*Approximation)(V)>
+struct Unsettled {
+  HWY_INLINE V Approximate(V x) const { return Approximation(x); }
+};
+
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels
 HWY_AFTER_NAMESPACE();

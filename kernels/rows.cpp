@@ -23,50 +23,56 @@ std::vector<const Operator*>& operators() {
 
 const Operator& operator_of(const karat_kernel* self) { return *static_cast<const Operator*>(self->user); }
 
+// Why this process computes nothing, or nullptr.
+const char* wrong_instruction_set() {
+  return instruction_set() == nullptr ? "KARAT_ISA names an instruction set that this processor or build does not have" : nullptr;
+}
+
 std::int32_t supports(const karat_kernel* self, const karat_call* call, const char** reason) {
-  Call parsed{};
-  const char* why = instruction_set() == nullptr
-                        ? "KARAT_ISA names an instruction set that this processor or build does not have"
-                        : read_call(operator_of(self).description(), self->dtype, *call, parsed);
+  const char* why = wrong_instruction_set();
+  if (why == nullptr) why = operator_of(self).declines(self->dtype, *call);
   if (why != nullptr && reason != nullptr) *reason = why;
   return why == nullptr;
 }
 
+std::size_t scratch_bytes(const karat_kernel* self, const karat_call* call) {
+  return supports(self, call, nullptr) ? operator_of(self).scratch_bytes(self->dtype, *call) : 0;
+}
+
 std::int32_t run(const karat_kernel* self, const karat_call* call) try {
-  Call parsed{};
-  if (instruction_set() == nullptr ||
-      read_call(operator_of(self).description(), self->dtype, *call, parsed) != nullptr)
-    return KARAT_FAILED;
-  operator_of(self).run(parsed);
+  if (wrong_instruction_set() != nullptr) return KARAT_FAILED;
+  operator_of(self).run(self->dtype, *call);
   return KARAT_OK;
 } catch (const std::bad_alloc&) {
   return KARAT_OUT_OF_MEMORY;
 } catch (...) {
-  return KARAT_FAILED;
+  return KARAT_FAILED;  // a Refusal among them
 }
 
 std::vector<karat_kernel> make_rows() {
   std::vector<karat_kernel> rows;
   for (const Operator* op : operators()) {
-    const Description& about = op->description();
+    const About& about = op->about();
     for (const std::int32_t dtype : {KARAT_F64, KARAT_F32, KARAT_F16, KARAT_BF16}) {
+      if ((about.dtypes & bit_of(dtype)) == 0) continue;
       karat_kernel row{};
       row.struct_size = sizeof row;
       row.op = about.op;
       row.kernel = about.kernel;
       row.dtype = dtype;
-      row.capabilities = KARAT_STRIDED | KARAT_IN_PLACE | KARAT_THREAD_SAFE | KARAT_DETERMINISTIC;
+      row.capabilities = about.capabilities;
       row.claim = dtype == KARAT_F64 ? about.claim_f64 : about.claim_narrow;
       row.user = const_cast<Operator*>(op);
       row.supports = supports;
+      row.scratch_bytes = scratch_bytes;
       row.run = run;
       rows.push_back(row);
     }
   }
   // Static objects of different files are constructed in no particular order.
   std::sort(rows.begin(), rows.end(), [](const karat_kernel& a, const karat_kernel& b) {
-    const int order = std::strcmp(a.op, b.op);
-    return order != 0 ? order < 0 : a.dtype < b.dtype;
+    const int op = std::strcmp(a.op, b.op), kernel = std::strcmp(a.kernel, b.kernel);
+    return op != 0 ? op < 0 : a.dtype != b.dtype ? a.dtype < b.dtype : kernel < 0;
   });
   return rows;
 }
@@ -88,7 +94,7 @@ const char* choose_instruction_set() {
 
 }  // namespace
 
-Operator::Operator(const Description& description) : description_(description) {
+Operator::Operator(const About& about) : about_(about) {
   operators().push_back(this);
 }
 

@@ -7,55 +7,50 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "kernels/testing.hpp"
 
 namespace karat::kernels::testing {
 namespace {
 
+// A kernel of one or two inputs and an output that are alike.
 struct Op {
-  const char* name;
+  std::string name, kernel = {};
   int inputs;
   std::vector<Attribute> attributes = {};
+  std::vector<std::int32_t> dtypes = {};
   bool along_axis() const { return !attributes.empty() && std::string_view(attributes[0].first) == "axis"; }
 };
 
+double usual(std::string_view attribute) {
+  if (attribute == "axis") return 0;
+  if (attribute == "beta") return 2;
+  if (attribute == "threshold") return 20;
+  return 0.25;
+}
+
 const std::vector<Op>& ops() {
-  static const std::vector<Attribute> alpha = {{"alpha", 0.25}}, beta = {{"beta", 2}, {"threshold", 20}},
-                                      axis = {{"axis", 0}};
-  static const std::vector<Op> all = {
-      {"exp", 1},
-      {"expm1", 1},
-      {"log", 1},
-      {"log1p", 1},
-      {"sqrt", 1},
-      {"sigmoid", 1},
-      {"tanh", 1},
-      {"relu", 1},
-      {"leaky_relu", 1, alpha},
-      {"softplus", 1, beta},
-      {"softmax", 1, axis},
-      {"log_softmax", 1, axis},
-      {"sigmoid_backward", 2},
-      {"tanh_backward", 2},
-      {"relu_backward", 2},
-      {"leaky_relu_backward", 2, alpha},
-      {"softplus_backward", 2, beta},
-      {"softmax_backward", 2, axis},
-      {"log_softmax_backward", 2, axis},
-      {"sigmoid_backward_from_output", 2},
-      {"tanh_backward_from_output", 2},
-      {"relu_backward_from_output", 2},
-      {"leaky_relu_backward_from_output", 2, alpha},
-      {"softmax_backward_from_output", 2, axis},
-      {"log_softmax_backward_from_output", 2, axis},
-  };
+  static const std::vector<Op> all = [] {
+    std::vector<Op> found;
+    for (const karat_kernel& row : rows()) {
+      const auto* uniform = dynamic_cast<const Uniform*>(&operator_of(row));
+      if (uniform == nullptr) continue;
+      if (found.empty() || found.back().name != row.op || found.back().kernel != row.kernel) {
+        found.push_back({row.op, row.kernel, uniform->description().inputs});
+        for (const char* name : uniform->description().attributes)
+          if (name != nullptr) found.back().attributes.push_back({name, usual(name)});
+      }
+      found.back().dtypes.push_back(row.dtype);
+    }
+    return found;
+  }();
   return all;
 }
 
 Job job_of(const Op& op, std::int32_t dtype, std::size_t n, std::uint64_t seed = 3) {
   std::mt19937_64 random(seed);
-  Job job{.op = op.name, .dtype = dtype, .attributes = op.attributes};
+  Job job{.op = op.name, .dtype = dtype, .attributes = op.attributes, .kernel = op.kernel};
   for (int t = 0; t < op.inputs; ++t) {
     job.inputs.emplace_back();
     for (std::size_t i = 0; i < n; ++i) job.inputs.back().push_back(random_between(random, dtype, -8, 8));
@@ -63,25 +58,63 @@ Job job_of(const Op& op, std::int32_t dtype, std::size_t n, std::uint64_t seed =
   return job;
 }
 
-std::string about(const Job& job) { return job.op + " " + name_of(job.dtype); }
+std::string about(const Job& job) { return job.op + " " + job.kernel + " " + name_of(job.dtype); }
 
-TEST_CASE("Every operator has a row in each dtype, once, and nothing else does") {
-  std::set<std::pair<std::string, std::int32_t>> expected, found;
-  for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes) expected.insert({op.name, dtype});
+TEST_CASE("Every operator has a row in each dtype, and every row says what holds of it") {
+  REQUIRE(!rows().empty());
+  std::set<std::string> operators;
+  std::set<std::pair<std::string, std::int32_t>> with_dtype;
+  std::set<std::tuple<std::string, std::int32_t, std::string>> all;
   for (const karat_kernel& row : rows()) {
-    found.insert({row.op, row.dtype});
+    INFO(row.op << " " << row.kernel << " " << name_of(row.dtype));
     CHECK(row.struct_size == sizeof(karat_kernel));
+    CHECK(std::string_view(row.op).find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos);
     CHECK(std::string_view(row.kernel).size() > 3);
-    CHECK(row.capabilities == (KARAT_STRIDED | KARAT_IN_PLACE | KARAT_THREAD_SAFE | KARAT_DETERMINISTIC));
+    CHECK((row.capabilities & kDense) == kDense);
+    CHECK((row.capabilities & ~kAnyStrides) == 0);
+    CHECK((row.claim == nullptr || std::string_view(row.claim) == "exact" || std::string_view(row.claim) == "faithful"));
+    CHECK(row.min_alignment == 0);
+    CHECK(row.over_read == 0);
+    CHECK(row.supports != nullptr);
+    CHECK(row.run != nullptr);
+    operators.insert(row.op);
+    with_dtype.insert({row.op, row.dtype});
+    CHECK(all.insert({row.op, row.dtype, row.kernel}).second);
   }
-  CHECK(found == expected);
-  CHECK(rows().size() == expected.size());
+  for (const std::string& op : operators) {
+    for (const std::int32_t dtype : kDtypes) {
+      INFO(op << " " << name_of(dtype));
+      CHECK(with_dtype.count({op, dtype}) == 1);
+    }
+    INFO(op);
+    CHECK(operators.count(op.substr(0, op.find("_backward"))) == 1);  // no gradient of an operator that is not there
+  }
+}
+
+TEST_CASE("Every row declines a call that is not its operator's, with a reason") {
+  for (const karat_kernel& row : rows()) {
+    INFO(row.op << " " << row.kernel << " " << name_of(row.dtype));
+    const std::int64_t one = 1;
+    const karat_tensor stranger{sizeof(karat_tensor), "stranger", KARAT_INPUT, row.dtype, nullptr, 1, 0, &one, &one};
+    karat_tensor nameless = stranger;
+    nameless.name = nullptr;
+    const karat_tensor* const tensors[] = {&stranger, &nameless};
+    for (const std::int32_t count : {0, 1, 2}) {
+      const karat_call call{sizeof(karat_call), tensors, count, 0, nullptr, 1, 0, nullptr, 0};
+      const char* reason = nullptr;
+      CHECK(row.supports(&row, &call, &reason) == 0);
+      REQUIRE(reason != nullptr);
+      CHECK(std::string_view(reason).size() > 10);
+      CHECK(row.supports(&row, &call, nullptr) == 0);
+      if (row.scratch_bytes != nullptr) CHECK(row.scratch_bytes(&row, &call) == 0);
+      CHECK(row.run(&row, &call) != KARAT_OK);
+    }
+  }
 }
 
 TEST_CASE("Kernels stay inside tensors that end or begin at an unmapped page, at every size and alignment") {
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes)
+    for (const std::int32_t dtype : op.dtypes)
       for (const std::size_t n :
            {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 511, 512, 513, 1025}) {
         Job job = job_of(op, dtype, n);
@@ -102,7 +135,7 @@ TEST_CASE(
     "An element's bits depend neither on where it stands nor on the number of threads nor on the target's "
     "tail") {
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes)
+    for (const std::int32_t dtype : op.dtypes)
       for (const std::int64_t target : targets()) {
         if (op.along_axis()) continue;
         const OnTarget on(target);
@@ -126,7 +159,7 @@ TEST_CASE(
 
 TEST_CASE("Rows along an axis have the same bits on any number of threads, alone or among others") {
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes) {
+    for (const std::int32_t dtype : op.dtypes) {
       if (!op.along_axis()) continue;
       Job job = job_of(op, dtype, 3 * 20011);  // rows long enough to be shared by threads
       job.shape = {3, 20011};
@@ -156,7 +189,7 @@ TEST_CASE("Strided and transposed tensors give the bits of dense ones") {
       {{1, 1, 3, 15}, {1, 1, 3, 15}, {1, 1, 3, 15}},
   };
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes)
+    for (const std::int32_t dtype : op.dtypes)
       for (const auto& layout : layouts)
         for (const double axis : {0, 1, 2, 3}) {
           Job job = job_of(op, dtype, 3 * 5 * 37);
@@ -175,7 +208,7 @@ TEST_CASE("Strided and transposed tensors give the bits of dense ones") {
 }
 
 TEST_CASE("A softmax along an inner axis is that of its slices") {
-  Job job = job_of({"softmax", 1, {{"axis", 1}}}, KARAT_F64, 2 * 3 * 4);
+  Job job = job_of({.name = "softmax", .inputs = 1, .attributes = {{"axis", 1}}}, KARAT_F64, 2 * 3 * 4);
   job.shape = {2, 3, 4};
   const std::vector<double> y = run(job);
   for (std::size_t a = 0; a < 2; ++a)
@@ -194,7 +227,7 @@ TEST_CASE("A softmax along an inner axis is that of its slices") {
 
 TEST_CASE("Kernels work in place of each input") {
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes)
+    for (const std::int32_t dtype : op.dtypes)
       for (int input = 0; input < op.inputs; ++input)
         for (const std::size_t n : {5, 1029, 40007}) {
           Job job = job_of(op, dtype, n);
@@ -211,7 +244,7 @@ TEST_CASE("Kernels work in place of each input") {
 
 TEST_CASE("Empty tensors and scalars work") {
   for (const Op& op : ops())
-    for (const std::int32_t dtype : kDtypes) {
+    for (const std::int32_t dtype : op.dtypes) {
       Job empty = job_of(op, dtype, 0);
       empty.shape = {2, 0, 3};
       INFO(about(empty));
@@ -367,7 +400,7 @@ TEST_CASE("Rows with NaN, +inf or nothing but -inf have no softmax; a -inf entry
 
 TEST_CASE("A constant gradient leaves exactly nothing behind softmax") {
   for (const std::int32_t dtype : kDtypes) {
-    Job job = job_of({"softmax_backward", 2, {{"axis", 0}}}, dtype, 1000);
+    Job job = job_of({.name = "softmax_backward", .inputs = 2, .attributes = {{"axis", 0}}}, dtype, 1000);
     for (double& dy : job.inputs[0]) dy = 1.5;
     for (const double dx : run(job)) CHECK(dx == 0);
   }

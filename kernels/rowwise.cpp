@@ -53,7 +53,7 @@ Peak combine(const Peak& a, const Peak& b) {
 
 }  // namespace
 
-Row::Row(const Call& call, int inputs, int axis, const std::array<std::byte*, kMaxTensors>& first,
+Row::Row(const Call& call, int inputs, int axis, const std::array<std::byte*, kUniformTensors>& first,
          int threads)
     : dtype_(call.dtype),
       output_(inputs),
@@ -128,7 +128,7 @@ void Rowwise::run(const Call& call) const {
                   std::vector<Cursor> cursors;
                   for (int t = 0; t <= inputs; ++t) cursors.emplace_back(rows, t, begin);
                   for (std::int64_t r = begin; r < end; ++r) {
-                    std::array<std::byte*, kMaxTensors> first{};
+                    std::array<std::byte*, kUniformTensors> first{};
                     for (int t = 0; t <= inputs; ++t) {
                       first[t] =
                           static_cast<std::byte*>(call.call->tensors[t]->data) + cursors[t].offset() * size;

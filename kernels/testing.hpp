@@ -19,7 +19,9 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/operator.hpp"
 #include "kernels/rows.hpp"
+#include "kernels/uniform.hpp"
 #include "plugins/karat_plugin.h"
 
 namespace karat::kernels::testing {
@@ -140,11 +142,17 @@ struct Job {
   std::size_t offset = 0;  // of every tensor, in bytes, from its guard page
   bool at_end = true;
   int in_place = -1;  // the input whose memory the output shares
+  std::string kernel{};  // empty: the operator's first for tensors that are alike
 };
 
-inline const karat_kernel& find_row(std::string_view op, std::int32_t dtype) {
+inline const Operator& operator_of(const karat_kernel& row) { return *static_cast<const Operator*>(row.user); }
+
+// A row whose tensors are alike: a Uniform.
+inline const karat_kernel& find_row(std::string_view op, std::int32_t dtype, std::string_view kernel = {}) {
   for (const karat_kernel& row : rows())
-    if (op == row.op && dtype == row.dtype) return row;
+    if (op == row.op && dtype == row.dtype && (kernel.empty() || kernel == row.kernel) &&
+        dynamic_cast<const Uniform*>(&operator_of(row)) != nullptr)
+      return row;
   throw std::invalid_argument("no kernel of " + std::string(op) + " " + name_of(dtype));
 }
 
@@ -154,7 +162,7 @@ struct Declined : std::runtime_error {
 
 // The output's bits.  Throws Declined with the kernel's reason.
 inline std::vector<std::uint64_t> run_bits(const Job& job) {
-  const karat_kernel& kernel = find_row(job.op, job.dtype);
+  const karat_kernel& kernel = find_row(job.op, job.dtype, job.kernel);
   const std::size_t size = format_of(job.dtype).bytes, inputs = job.inputs.size();
   std::vector<std::int64_t> shape = job.shape;
   if (shape.empty()) shape = {static_cast<std::int64_t>(job.inputs[0].size())};
