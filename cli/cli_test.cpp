@@ -263,10 +263,10 @@ TEST_CASE("a failure that is too large for a line becomes a case folder that rep
     const Run replayed({"replay", "libm tanh f32 case=folder:" + path});
     CHECK(replayed.code == 2);  // of another operator
     CHECK_THAT(replayed.text, Contains("holds a case of sigmoid"));
-    CHECK(Run({"replay", "native sigmoid f32 case=folder:" + path}).code == 0);
+    CHECK(Run({"replay", "native sigmoid f32 kernel=exp_ratio_exact case=folder:" + path}).code == 0);
     break;
   }
-  CHECK(Run({"replay", "native sigmoid f32 case=folder:/nonexistent"}).code == 2);
+  CHECK(Run({"replay", "native sigmoid f32 kernel=exp_ratio_exact case=folder:/nonexistent"}).code == 2);
   std::filesystem::remove_all(folder);
 }
 

@@ -11,8 +11,11 @@
 #define HWY_TARGET_INCLUDE "kernels/operators/exp.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "kernels/accurate-inl.h"
 #include "kernels/elementary-inl.h"
+#include "kernels/floats-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -20,6 +23,18 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void ExpLanes(const LaneCall& call) { Map<Exp>(call); }
+
+using Exactly = Settled<NarrowExp<Quality::exact>, AccurateExpOf>;
+using Quickly = Unsettled<NarrowExp<Quality::fast>>;
+void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
+void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
+void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
+void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
+#if KARAT_FLOATS
+void FastStored(const StoredCall& call) { MapFloats<ExpFloats>(Quickly(), call); }
+#else
+void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
+#endif
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -30,13 +45,23 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
+HWY_EXPORT(ExactLanes);
+HWY_EXPORT(AccurateLanes);
+HWY_EXPORT(ExactStored);
+HWY_EXPORT(FastLanes);
+HWY_EXPORT(FastStored);
 HWY_EXPORT(ExpLanes);
 
-const Elementwise row({.op = "exp", .kernel = "ln2_reduction", .claim_narrow = "faithful"},
-                      [](const LaneCall& call) {
-                        HWY_DYNAMIC_DISPATCH(ExpLanes)
-                        (call);
-                      });
+const Elementwise row({.op = "exp", .kernel = "ln2_reduction", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExpLanes)(call); });
+
+const Elementwise exact({.op = "exp", .kernel = "ln2_reduction_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
+                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
+                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
+                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
+
+const Elementwise fast({.op = "exp", .kernel = "ln2_reduction_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
+                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
+                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
 
 }  // namespace
 }  // namespace karat::kernels

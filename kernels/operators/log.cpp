@@ -10,8 +10,10 @@
 #define HWY_TARGET_INCLUDE "kernels/operators/log.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "kernels/accurate-inl.h"
 #include "kernels/elementary-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -19,6 +21,14 @@ namespace HWY_NAMESPACE {
 namespace {
 
 void LogLanes(const LaneCall& call) { Map<Log>(call); }
+
+using Exactly = Settled<NarrowLog<Quality::exact>, AccurateLogOf>;
+using Quickly = Unsettled<NarrowLog<Quality::fast>>;
+void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
+void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
+void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
+void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
+void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -29,13 +39,23 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
+HWY_EXPORT(ExactLanes);
+HWY_EXPORT(AccurateLanes);
+HWY_EXPORT(ExactStored);
+HWY_EXPORT(FastLanes);
+HWY_EXPORT(FastStored);
 HWY_EXPORT(LogLanes);
 
-const Elementwise row({.op = "log", .kernel = "atanh_series", .claim_narrow = "faithful"},
-                      [](const LaneCall& call) {
-                        HWY_DYNAMIC_DISPATCH(LogLanes)
-                        (call);
-                      });
+const Elementwise row({.op = "log", .kernel = "atanh_series", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(LogLanes)(call); });
+
+const Elementwise exact({.op = "log", .kernel = "atanh_series_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
+                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
+                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
+                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
+
+const Elementwise fast({.op = "log", .kernel = "atanh_series_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
+                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
+                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
 
 }  // namespace
 }  // namespace karat::kernels

@@ -12,13 +12,17 @@
 #include "kernels/elementwise.hpp"
 
 #include <cmath>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/operators/softplus.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "kernels/accurate-inl.h"
 #include "kernels/elementary-inl.h"
+#include "kernels/floats-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -79,10 +83,28 @@ struct Full {
   HWY_INLINE V operator()(V x) const { return attributes.Forward(x, attributes.Scale(x)); }
 };
 
+// f32, f16 and bf16: max{x, 0} + log(1 + e^-|βx|)/β, both terms positive.
+template <Quality q>
 struct Narrow {
-  static constexpr int kInputs = 1;
   Attributes attributes;
-  HWY_INLINE V operator()(V x) const { return attributes.Forward(x, attributes.ScaleNarrow(x)); }
+  V inverse;  // 1/β
+  HWY_INLINE V Approximate(V x) const {
+    const V t = hn::Mul(attributes.beta, x);
+    const V decay = Choose(hn::Lt(hn::Abs(x), Inf()), hn::Mul(LogOnePlusUnit<q>(DecayDownTo<q>(t, kLeast)), inverse), Num(0));
+    const V smooth = hn::Add(hn::IfThenElseZero(hn::Gt(x, Num(0)), x), decay);
+    return Choose(hn::Or(hn::Gt(t, attributes.threshold), hn::IsNaN(x)), x, smooth);
+  }
+  HWY_INLINE V Accurate(V x) const {
+    const V t = hn::Mul(attributes.beta, x);
+    const Pair z = AccurateExp(AtLeast(hn::Neg(hn::Abs(t)), Num(kLeast)));
+    const V near = LogOnePlusUnit<Quality::exact>(z.hi);
+    const Pair decay = Divide(AccurateLog1pFrom(near, z), {attributes.beta, Num(0)});
+    const V smooth = RoundToOdd(Add({hn::IfThenElseZero(hn::Gt(x, Num(0)), x), Num(0)}, decay));
+    const V finite = Choose(hn::Lt(hn::Abs(x), Inf()), smooth, hn::IfThenElseZero(hn::Not(hn::Lt(x, Num(0))), x));
+    return Choose(hn::Gt(t, attributes.threshold), x, finite);
+  }
+  // Divided by the least β of f32 it is still less than half of f32's least number.
+  static constexpr double kLeast = -400;
 };
 
 struct Backward {
@@ -104,7 +126,25 @@ struct BackwardNarrow {
 };
 
 void SoftplusLanes(const LaneCall& call) { MapWith(Full{ReadAttributes(call.attributes)}, call); }
-void NarrowLanes(const LaneCall& call) { MapWith(Narrow{ReadAttributes(call.attributes)}, call); }
+
+template <class F>
+HWY_INLINE F Read(const double* attributes) {
+  return {ReadAttributes(attributes), Num(1 / attributes[0])};
+}
+using Exactly = Narrow<Quality::exact>;
+using Quickly = Narrow<Quality::fast>;
+void ExactLanes(const LaneCall& call) { MapApproximate(Read<Exactly>(call.attributes), call); }
+void AccurateLanes(const LaneCall& call) { MapAccurate(Read<Exactly>(call.attributes), call); }
+void ExactStored(const StoredCall& call) { MapExactStored(Read<Exactly>(call.attributes), call); }
+void FastLanes(const LaneCall& call) { MapApproximate(Read<Quickly>(call.attributes), call); }
+void FastStored(const StoredCall& call) {
+#if KARAT_FLOATS
+  if (call.attributes[0] == 1 && call.attributes[1] == std::numeric_limits<double>::infinity())
+    return MapFloats<SoftplusFloats>(Read<Quickly>(call.attributes), call);
+#endif
+  MapNarrowStored(Read<Quickly>(call.attributes), call);
+}
+
 void BackwardLanes(const LaneCall& call) { MapWith(Backward{ReadAttributes(call.attributes)}, call); }
 void BackwardNarrowLanes(const LaneCall& call) {
   MapWith(BackwardNarrow{ReadAttributes(call.attributes)}, call);
@@ -120,7 +160,11 @@ namespace karat::kernels {
 namespace {
 
 HWY_EXPORT(SoftplusLanes);
-HWY_EXPORT(NarrowLanes);
+HWY_EXPORT(ExactLanes);
+HWY_EXPORT(AccurateLanes);
+HWY_EXPORT(ExactStored);
+HWY_EXPORT(FastLanes);
+HWY_EXPORT(FastStored);
 HWY_EXPORT(BackwardLanes);
 HWY_EXPORT(BackwardNarrowLanes);
 
@@ -130,19 +174,27 @@ const char* declines(const double* attributes, int) {
 }
 
 const Elementwise row(
-    {.op = "softplus",
-     .kernel = "log1p_exp",
-     .attributes = {"beta", "threshold"},
-     .claim_narrow = "faithful",
-     .declines = declines},
-    [](const LaneCall& call) {
-      HWY_DYNAMIC_DISPATCH(SoftplusLanes)
-      (call);
-    },
-    [](const LaneCall& call) {
-      HWY_DYNAMIC_DISPATCH(NarrowLanes)
-      (call);
-    });
+    {.op = "softplus", .kernel = "log1p_exp", .attributes = {"beta", "threshold"}, .declines = declines, .dtypes = bit_of(KARAT_F64)},
+    [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(SoftplusLanes)(call); });
+
+const Elementwise exact({.op = "softplus",
+                         .kernel = "log1p_exp_exact",
+                         .attributes = {"beta", "threshold"},
+                         .claim_narrow = "exact",
+                         .declines = declines,
+                         .dtypes = kNarrowDtypes},
+                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
+                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
+                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
+
+const Elementwise fast({.op = "softplus",
+                        .kernel = "log1p_exp_fast",
+                        .attributes = {"beta", "threshold"},
+                        .claim_narrow = "faithful",
+                        .declines = declines,
+                        .dtypes = kNarrowDtypes},
+                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
+                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
 
 const Elementwise backward(
     {.op = "softplus_backward",

@@ -16,8 +16,11 @@
 #define HWY_TARGET_INCLUDE "kernels/operators/tanh.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "kernels/accurate-inl.h"
 #include "kernels/elementary-inl.h"
+#include "kernels/floats-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -52,6 +55,18 @@ void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }
 void FromOutputLanes(const LaneCall& call) { Map<FromOutput>(call); }
 void FromOutputNarrowLanes(const LaneCall& call) { Map<FromOutputNarrow>(call); }
 
+using Exactly = Settled<NarrowTanh<Quality::exact>, AccurateTanhOf>;
+using Quickly = Unsettled<NarrowTanh<Quality::fast>>;
+void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
+void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
+void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
+void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
+#if KARAT_FLOATS
+void FastStored(const StoredCall& call) { MapFloats<TanhFloats>(Quickly(), call); }
+#else
+void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
+#endif
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels
@@ -61,17 +76,27 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
+HWY_EXPORT(ExactLanes);
+HWY_EXPORT(AccurateLanes);
+HWY_EXPORT(ExactStored);
+HWY_EXPORT(FastLanes);
+HWY_EXPORT(FastStored);
 HWY_EXPORT(TanhLanes);
 HWY_EXPORT(BackwardLanes);
 HWY_EXPORT(BackwardNarrowLanes);
 HWY_EXPORT(FromOutputLanes);
 HWY_EXPORT(FromOutputNarrowLanes);
 
-const Elementwise row({.op = "tanh", .kernel = "expm1_ratio", .claim_narrow = "faithful"},
-                      [](const LaneCall& call) {
-                        HWY_DYNAMIC_DISPATCH(TanhLanes)
-                        (call);
-                      });
+const Elementwise row({.op = "tanh", .kernel = "expm1_ratio", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(TanhLanes)(call); });
+
+const Elementwise exact({.op = "tanh", .kernel = "expm1_ratio_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
+                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
+                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
+                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
+
+const Elementwise fast({.op = "tanh", .kernel = "expm1_ratio_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
+                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
+                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
 
 const Elementwise backward(
     {.op = "tanh_backward", .kernel = "sech_squared", .inputs = 2, .claim_narrow = "faithful"},
