@@ -126,6 +126,17 @@ function(karat_test name)
     PROPERTIES ENVIRONMENT "${karat_test_environment}" TIMEOUT 1200 ${arg_PROPERTIES})
 endfunction()
 
+# karat_symbols_test(NAME OBJECTS…): a test that no function is defined by two of these object files, which
+# are compiled for different instruction sets.
+function(karat_symbols_test name)
+  if(NOT KARAT_TESTS OR NOT CMAKE_NM)
+    return()
+  endif()
+  list(JOIN ARGN "|" objects)
+  add_test(NAME "${name}/no symbol is shared between the instruction sets"
+    COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=${objects}" -P ${PROJECT_SOURCE_DIR}/cmake/symbols_test.cmake)
+endfunction()
+
 function(karat_summary)
   get_property(plugins GLOBAL PROPERTY KARAT_PLUGINS)
   get_property(absent GLOBAL PROPERTY KARAT_ABSENT)

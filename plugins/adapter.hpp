@@ -7,6 +7,8 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,19 @@ inline std::int64_t integer(const karat_call& call, const char* name, std::int64
   const karat_attribute* a = attribute(call, name);
   return a ? a->integer : otherwise;
 }
+
+inline std::string_view text(const karat_call& call, const char* name) {
+  const karat_attribute* a = attribute(call, name);
+  return a && a->text ? a->text : "";
+}
+
+inline std::span<const std::int64_t> list(const karat_call& call, const char* name) {
+  const karat_attribute* a = attribute(call, name);
+  return a ? std::span(a->list, static_cast<std::size_t>(a->list_length)) : std::span<const std::int64_t>();
+}
+
+// An optional input that is not given has rank 1 and no element.
+inline bool is_absent(const karat_tensor& t) { return t.rank == 1 && t.shape[0] == 0; }
 
 inline std::int64_t element_count(const karat_tensor& t) {
   std::int64_t count = 1;
