@@ -70,7 +70,7 @@ HWY_NOINLINE void StoreAccurate(const F& f, V first, V second, float* out) {
   hn::StoreU(ToFloat(f.Accurate(first)), DF(), out);
   hn::StoreU(ToFloat(f.Accurate(second)), DF(), out + hn::Lanes(D()));
 }
-// Two vectors at a time.  NaN is never equal, and so goes the slow way.
+// Two vectors at a time.  Compared as bits: a NaN is final.
 template <class F>
 HWY_INLINE void MapExactPair(const F& f, const float* in, float* out) {
   const size_t n = hn::Lanes(D());
@@ -78,10 +78,12 @@ HWY_INLINE void MapExactPair(const F& f, const float* in, float* out) {
   const V y0 = f.Approximate(x0), y1 = f.Approximate(x1);
   const V more = Num(1 + kExactError), less = Num(1 - kExactError);
   const VF up0 = ToFloat(hn::Mul(y0, more)), up1 = ToFloat(hn::Mul(y1, more));
-  const auto same = hn::And(hn::Eq(up0, ToFloat(hn::Mul(y0, less))), hn::Eq(up1, ToFloat(hn::Mul(y1, less))));
+  using Bits = hn::RebindToSigned<DF>;
+  const auto same = hn::And(hn::Eq(hn::BitCast(Bits(), up0), hn::BitCast(Bits(), ToFloat(hn::Mul(y0, less)))),
+                            hn::Eq(hn::BitCast(Bits(), up1), hn::BitCast(Bits(), ToFloat(hn::Mul(y1, less)))));
   hn::StoreU(up0, DF(), out);
   hn::StoreU(up1, DF(), out + n);
-  if (HWY_UNLIKELY(!hn::AllTrue(DF(), same))) StoreAccurate(f, x0, x1, out);
+  if (HWY_UNLIKELY(!hn::AllTrue(Bits(), same))) StoreAccurate(f, x0, x1, out);
 }
 template <class F>
 HWY_INLINE void MapExactStored(const F& f, const StoredCall& call) {

@@ -4,7 +4,10 @@
 // Method: x = k·ln 2 + r, |r| ≤ ln2/2, e^r by its series to r^13, scaled by 2^k in two steps
 // (elementary-inl.h, Exp).  Bound: 0.6 ulp in double, 1 where the
 // result is subnormal: worst seen 0.728 at -0x1.626fe20b8458fp+9, on all targets and 5·10^6
-// inputs.  f32, f16 and bf16 round that once more.
+// inputs.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5652 ulp of f32 (at -0x1.e2b6a8p+5) and
+// never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -3,7 +3,10 @@
 //
 // Method: x = k·ln 2 + r as in exp; (2^k - 1) + 2^k·r is summed exactly before the rest of the
 // series enters, so nothing cancels near 0 (elementary-inl.h, Expm1).  Bound: 1 ulp in double:
-// worst seen 0.895 at 0x1.7f1dbaae2089p-2.  f32, f16 and bf16 round that once more.
+// worst seen 0.895 at 0x1.7f1dbaae2089p-2.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5065 ulp of f32 (at -0x1.07bbbp-4) and
+// never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

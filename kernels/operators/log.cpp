@@ -3,7 +3,9 @@
 //
 // Method: x = 2^k·m, √½ ≤ m < √2, log m = 2·artanh(s), s = (m-1)/(m+1), by its series to s^21
 // (elementary-inl.h, Log).  Bound: 0.9 ulp in double: worst seen 0.722 at 0x1.67dd2600018dap+0.
-// f32, f16 and bf16 round that once more.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5132 ulp of f32 (at 0x1.22106p+0) and
+// never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -2,8 +2,10 @@
 // log1p: y = log(1 + x).
 //
 // Method: log of the exact sum of 1 and x, its tail carried into m - 1 (elementary-inl.h,
-// Log1p).  Bound: 0.9 ulp in double: worst seen 0.789 at -0x1.2e18c3a9a894ap-2.  f32, f16 and
-// bf16 round that once more.
+// Log1p).  Bound: 0.9 ulp in double: worst seen 0.789 at -0x1.2e18c3a9a894ap-2.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5132 ulp of f32 (at 0x1.1083p-3) and
+// never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -9,6 +9,9 @@
 // Bound in double: 2 ulp forward (worst seen 1.811 at β = 100, x = 0x1.baef01b12b8a4p-11), 1.6
 // backward (1.456 at β = 0x1.99999ap-1, dy = 0x1.f6187c0a5f7a9p-1,
 // x = -0x1.57f109c53c0fp+0).  f32, f16 and bf16 round that once more.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.8054 ulp of f32 (at -0x1.cc3222p-12) and
+// never out of order: tried on all 2^32 inputs of f32, with β = 1, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #include <cmath>

@@ -10,6 +10,9 @@
 // (1.425 at dy = 0x1.e6cb93ee7215p+8, x = 0x1.cc0ad35ad3ddap+4); 2.6 from the output (2.472 at
 // dy = -0x1.0000000000fcap+0, y = -0x1.42c6f0201730cp-11).  f32, f16 and bf16 round that once
 // more.
+//
+// In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.6764 ulp of f32 (at 0x1.b04072p-6) and
+// never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
 #undef HWY_TARGET_INCLUDE
