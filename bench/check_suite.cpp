@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/measure.hpp"
+#include "bench/statistics.hpp"
 #include "properties/check.hpp"
 
 namespace karat::bench {
@@ -45,13 +46,14 @@ CheckTiming time_check(const std::filesystem::path& file, const std::string& plu
   CheckTiming t;
   t.plugin = plugin;
   constexpr double one_call_suffices = 1e-9;
-  const Measurement m = measure("check " + plugin, runs, one_call_suffices, [&](std::int64_t) {
-    const auto begin = Clock::now();
-    Repetition r;
-    if (!run_once(file, t, seed, takes, stop, progress)) r.error = "stopped";
-    r.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    return r;
-  });
+  const Subject check{"check " + plugin, [&](std::int64_t) {
+                        const auto begin = Clock::now();
+                        Repetition r;
+                        if (!run_once(file, t, seed, takes, stop, progress)) r.error = "stopped";
+                        r.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+                        return r;
+                      }};
+  const Measurement m = measure({check}, runs, one_call_suffices)[0];
   t.seconds = m.seconds;
   t.stopped = m.seconds.empty();
   return t;

@@ -5,31 +5,30 @@
 
 #include <algorithm>
 #include <exception>
-#include <limits>
+#include <map>
+#include <utility>
 
 namespace karat::bench {
 namespace {
 
-constexpr const char* copy_counter = "copy";
-
 // Keeps what the console reporter would print, and prints nothing.
 class Collector : public benchmark::BenchmarkReporter {
  public:
-  explicit Collector(Measurement& m) : measurement_(m) {}
+  struct Result {
+    double seconds = 0;
+    std::int64_t calls = 0;
+    std::string error;
+  };
   bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (run.error_occurred) {
-        measurement_.error = run.error_message;
-      } else if (run.run_type == Run::RT_Iteration && run.iterations > 0) {
-        measurement_.seconds.push_back(run.real_accumulated_time / static_cast<double>(run.iterations));
-        measurement_.copy_seconds.push_back(run.counters.at(copy_counter).value);
-      }
+      if (run.error_occurred)
+        results_[run.run_name.function_name].error = run.error_message;
+      else if (run.run_type == Run::RT_Iteration && run.iterations > 0)
+        results_[run.run_name.function_name] = {run.real_accumulated_time / static_cast<double>(run.iterations), run.iterations, {}};
     }
   }
-
- private:
-  Measurement& measurement_;
+  std::map<std::string, Result> results_;
 };
 
 // Whatever BENCHMARK_… variables are set: nothing is printed, listed or written to a file.
@@ -47,53 +46,61 @@ void initialize_once() {
 
 }  // namespace
 
-Measurement measure(const std::string& name, int repetitions, double min_seconds,
-                    const std::function<Repetition(std::int64_t calls)>& repeat) {
+std::vector<Measurement> measure(const std::vector<Subject>& subjects, int rounds, double min_seconds, const std::function<void(int round)>& before_round) {
   initialize_once();
-  Measurement measurement;
+  std::vector<Measurement> measured(subjects.size());
+  std::vector<std::int64_t> calls(subjects.size(), 0);
   std::exception_ptr thrown;
-  std::string failure;  // of a repetition: the others are not tried
-  const auto one = [&](benchmark::State& state) {
-    Repetition repetition;
-    if (failure.empty()) {
-      try {
-        repetition = repeat(state.max_iterations);
-        failure = repetition.error;
-      } catch (...) {
-        thrown = std::current_exception();
-        failure = "exception";
+  for (int round = 0; round < rounds; ++round) {
+    before_round(round);
+    std::vector<std::string> failures(subjects.size());  // Google Benchmark would ask once more
+    const auto one = [&](std::size_t s, benchmark::State& state) {
+      Repetition repetition;
+      if (thrown) repetition.error = "exception";
+      if (!failures[s].empty()) repetition.error = failures[s];
+      if (repetition.error.empty()) {
+        try {
+          repetition = subjects[s].repeat(state.max_iterations);
+        } catch (...) {
+          thrown = std::current_exception();
+          repetition.error = "exception";
+        }
       }
+      failures[s] = repetition.error;
+      if (!repetition.error.empty()) state.SkipWithError(repetition.error.c_str());
+      // Entered in any case, and left at once after SkipWithError: a repetition that never began
+      // has no iterations, and the library's statistics abort where their numbers differ.
+      for (auto _ : state) state.SetIterationTime(repetition.seconds);
+    };
+    if (std::all_of(measured.begin(), measured.end(), [](const Measurement& m) { return !m.error.empty(); })) break;
+    benchmark::ClearRegisteredBenchmarks();
+    for (std::size_t s = 0; s < subjects.size(); ++s) {
+      if (!measured[s].error.empty()) continue;
+      auto* const benchmark = benchmark::RegisterBenchmark(std::to_string(s).c_str(), [&one, s](benchmark::State& state) { one(s, state); });
+      benchmark->UseManualTime()->Repetitions(1);
+      if (calls[s] > 0)
+        benchmark->Iterations(calls[s]);
+      else
+        benchmark->MinTime(min_seconds);
     }
-    if (!failure.empty()) state.SkipWithError(failure.c_str());
-    // Entered in any case, and left at once after SkipWithError: a repetition that never began
-    // has no iterations, and the library's statistics abort where their numbers differ.
-    for (auto _ : state) state.SetIterationTime(repetition.seconds);
-    state.counters[copy_counter] = repetition.copy_seconds;
-  };
-  benchmark::ClearRegisteredBenchmarks();
-  benchmark::RegisterBenchmark(name.c_str(), one)
-      ->UseManualTime()
-      ->MinTime(min_seconds)
-      ->Repetitions(repetitions);
-  Collector collector(measurement);
-  benchmark::RunSpecifiedBenchmarks(&collector, ".");
-  benchmark::ClearRegisteredBenchmarks();
-  if (thrown) std::rethrow_exception(thrown);
-  if (!measurement.error.empty()) {
-    measurement.seconds.clear();
-    measurement.copy_seconds.clear();
-  } else if (measurement.seconds.empty()) {
-    measurement.error = "Google Benchmark did not run " + name;
+    Collector collector;
+    benchmark::RunSpecifiedBenchmarks(&collector, ".");
+    benchmark::ClearRegisteredBenchmarks();
+    if (thrown) std::rethrow_exception(thrown);
+    for (std::size_t s = 0; s < subjects.size(); ++s) {
+      Measurement& m = measured[s];
+      if (!m.error.empty()) continue;
+      const auto result = collector.results_.find(std::to_string(s));
+      if (result == collector.results_.end())
+        m.error = "Google Benchmark did not run " + subjects[s].name;
+      else if (!result->second.error.empty())
+        m.error = result->second.error;
+      else
+        m.seconds.push_back(result->second.seconds), calls[s] = result->second.calls;
+      if (!m.error.empty()) m.seconds.clear();
+    }
   }
-  return measurement;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+  return measured;
 }
 
 }  // namespace karat::bench

@@ -9,23 +9,26 @@
 
 namespace karat::bench {
 
-// One repetition: `calls` calls of the kernel, then a number of copies.
+// One repetition of a subject's: `calls` calls.
 struct Repetition {
-  double seconds = 0;       // mean of one call
-  double copy_seconds = 0;  // mean of one copy
-  std::string error;        // if it has none
+  double seconds = 0;  // of one call
+  std::string error;   // if it has none
+};
+
+struct Subject {
+  std::string name;
+  std::function<Repetition(std::int64_t calls)> repeat;
 };
 
 struct Measurement {
-  std::vector<double> seconds, copy_seconds;  // by repetition
-  std::string error;                          // then the above are empty
+  std::vector<double> seconds;  // by repetition
+  std::string error;            // then there are none
 };
 
-// `repeat(calls)` is asked until its calls take `min_seconds` in sum, and then for
-// `repetitions - 1` more of as many calls.  An exception that it throws passes through.
-Measurement measure(const std::string& name, int repetitions, double min_seconds,
-                    const std::function<Repetition(std::int64_t calls)>& repeat);
-
-double median(std::vector<double> values);  // NaN of none
+// The subjects take turns, A B C A B C …, a repetition a turn: in the first round each is asked until its
+// calls take `min_seconds`, in the others for as many calls.  One that fails is not asked again.
+// `before_round(r)` is called before each, r from 0.  An exception passes through.
+std::vector<Measurement> measure(const std::vector<Subject>& subjects, int rounds, double min_seconds,
+                                 const std::function<void(int round)>& before_round = [](int) {});
 
 }  // namespace karat::bench

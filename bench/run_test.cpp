@@ -16,8 +16,13 @@ host::Worker worker(const std::string& plugin) {
   return host::Worker(std::string(KARAT_PLUGIN_DIR) + "/" + plugin + ".so", limits);
 }
 
+std::vector<Timing> run(host::Worker& worker, const std::string& plugin, const BenchOptions& options, const std::function<void(const Timing&)>& sink = {}) {
+  return bench::run({{&worker, plugin}}, options, sink);
+}
+
 BenchOptions quick(std::vector<std::string> sizes = {"L1"}, std::vector<int> threads = {1}) {
   BenchOptions options;
+  options.caches = {"warm"};
   options.sizes = std::move(sizes);
   options.threads = std::move(threads);
   options.min_seconds = 0.005;
@@ -29,20 +34,27 @@ void check_has_time(const Timing& t) {
   CHECK(t.verified);
   CHECK(t.reason.empty());
   CHECK(t.repetitions >= 5);
-  for (const double d : {t.min_seconds, t.median_seconds, t.max_seconds, t.ns_per_element, t.gb_per_s,
-                         t.copy_seconds, t.ratio_to_copy}) {
+  CHECK(t.seconds.size() == static_cast<std::size_t>(t.repetitions));
+  for (const double d : {t.min_seconds, t.median_seconds, t.max_seconds, t.ns_per_element, t.gb_per_s}) {
     CHECK(d > 0);
     CHECK(std::isfinite(d));
   }
+  if (t.size != "small") {
+    CHECK(t.machine.known());
+    REQUIRE(t.limit);
+    for (const double d : {t.copy_seconds, t.ratio_to_copy, t.share_of_limit}) {
+      CHECK(d > 0);
+      CHECK(std::isfinite(d));
+    }
+    CHECK(t.ratio_to_copy * t.copy_seconds == Approx(t.median_seconds));
+    CHECK(t.share_of_limit * t.median_seconds == Approx(t.limit->seconds));
+  }
   CHECK(t.min_seconds <= t.median_seconds);
   CHECK(t.median_seconds <= t.max_seconds);
-  double elements = 1;
-  for (const std::int64_t extent : t.shape) elements *= static_cast<double>(extent);
-  CHECK(t.ns_per_element * elements == Approx(t.median_seconds * 1e9));
-  CHECK(t.gb_per_s * t.median_seconds * 1e9 == Approx(static_cast<double>(t.bytes)));
-  CHECK(t.ratio_to_copy * t.copy_seconds == Approx(t.median_seconds));
+  CHECK(t.ns_per_element * static_cast<double>(t.elements) == Approx(t.median_seconds * 1e9));
+  CHECK(t.gb_per_s * t.median_seconds * 1e9 == Approx(static_cast<double>(t.bytes())));
   CHECK(t.max_ulp >= 0);
-  CHECK(t.max_ulp <= 4);
+  if (find_operator(t.op)->independence != Independence::whole) CHECK(t.max_ulp <= 4);  // nothing cancels
 }
 
 void check_has_none(const Timing& t, const std::string& reason) {
@@ -50,31 +62,65 @@ void check_has_none(const Timing& t, const std::string& reason) {
   CHECK_FALSE(t.verified);
   CHECK_THAT(t.reason, Catch::Contains(reason));
   for (const double d : {t.min_seconds, t.median_seconds, t.max_seconds, t.ns_per_element, t.gb_per_s,
-                         t.copy_seconds, t.ratio_to_copy})
+                         t.copy_seconds, t.ratio_to_copy, t.share_of_limit})
     CHECK(d == 0);
+  CHECK(t.faster_than.empty());
 }
 
-TEST_CASE("a right kernel has a time at each size and thread count") {
+TEST_CASE("a right kernel has a time at each size, thread count and state of the caches") {
   auto w = worker("template");
   std::vector<std::string> told;
   std::size_t sunk = 0;
-  BenchOptions options = quick({"L1", "L2"}, {1, 2});
+  BenchOptions options = quick({"small", "L2"}, {1, 2});
+  options.caches = {};
   options.progress = [&](const std::string& what, std::size_t done, std::size_t all) {
     CHECK(done == told.size());
-    CHECK(all == 4);
+    CHECK(all == 8);
     told.push_back(what);
   };
   const auto timings = run(w, "template", options, [&](const Timing&) { ++sunk; });
-  REQUIRE(timings.size() == 4);
-  CHECK(sunk == 4);
-  CHECK(told.size() == 4);
-  CHECK(told[0] == "template/relu f32 L1, 1 thread");
+  REQUIRE(timings.size() == 8);
+  CHECK(sunk == 8);
+  CHECK(told.size() == 8);
+  CHECK(told[0] == "relu f32 small warm, 1 thread");
   for (const Timing& t : timings) check_has_time(t);
-  CHECK(timings[0].size == "L1");
-  CHECK(timings[3].size == "L2");
-  CHECK(timings[3].threads == 2);
-  CHECK(timings[3].bytes > timings[0].bytes);
-  CHECK(timings[0].bytes == 8 * static_cast<std::uint64_t>(timings[0].shape[0]));
+  CHECK(timings[0].size == "small");
+  CHECK(timings[0].cache == "warm");
+  CHECK(timings[1].cache == "cold");
+  CHECK(timings[7].size == "L2");
+  CHECK(timings[7].threads == 2);
+  CHECK(timings[7].cache == "cold");
+  CHECK(timings[7].bytes() > timings[0].bytes());
+  CHECK(timings[0].bytes() == 8 * static_cast<std::uint64_t>(timings[0].shape[0]));
+  CHECK_FALSE(timings[0].limit);
+}
+
+TEST_CASE("back ends with the same operator take turns, and one that is far slower is said to be") {
+  auto healthy = worker("broken/healthy"), plain = worker("plain"), zeros = worker("broken/zeros");
+  BenchOptions options = quick();
+  options.op = "sigmoid";
+  options.dtypes = {"f32"};
+  const auto timings = bench::run({{&healthy, "healthy"}, {&zeros, "zeros"}, {&plain, "plain"}}, options);
+  REQUIRE(timings.size() == 3);
+  check_has_time(timings[0]);
+  check_has_none(timings[1], "inaccurate: sigmoid(x = ");
+  check_has_time(timings[2]);
+  CHECK(timings[0].machine.copy_gb_per_s == timings[2].machine.copy_gb_per_s);  // one run
+  CHECK(timings[0].flops == timings[2].flops);
+  for (const Timing& t : timings)
+    for (const Slower& s : t.faster_than) CHECK(s.p < significant);
+}
+
+TEST_CASE("operators whose tensors differ in shape are timed on their grown examples") {
+  auto w = worker("plain");
+  for (const char* op : {"adam", "mse_loss", "softmax_cross_entropy", "batch_norm", "mean_pool2d", "max_pool2d", "conv2d", "layer_norm_backward"}) {
+    BenchOptions options = quick();
+    options.op = op;
+    options.dtypes = {"f32"};
+    const auto timings = run(w, "plain", options);
+    REQUIRE(timings.size() >= 1);
+    for (const Timing& t : timings) check_has_time(t);
+  }
 }
 
 TEST_CASE("right kernels have a time in every dtype, and along an axis") {
@@ -99,6 +145,17 @@ TEST_CASE("a kernel whose outputs are wrong has no time") {
     const auto timings = run(w, plugin, quick({"L1", "L2"}));
     REQUIRE(timings.size() == 2);
     for (const Timing& t : timings) check_has_none(t, reason);
+  }
+}
+
+TEST_CASE("a kernel that declares narrower arithmetic has a time by that") {
+  for (const auto& [plugin, right] : {std::pair{"declares_half_arithmetic", true}, std::pair{"hides_half_arithmetic", false}}) {
+    CAPTURE(plugin);
+    auto w = worker(std::string("broken/") + plugin);
+    const auto timings = run(w, plugin, quick({"L1"}));
+    REQUIRE(timings.size() == 1);
+    CAPTURE(timings[0].reason);
+    CHECK(timings[0].verified == right);
   }
 }
 
@@ -160,13 +217,16 @@ TEST_CASE("stopping keeps what was timed") {
   for (const Timing& t : timings) check_has_time(t);
 }
 
-TEST_CASE("unknown sizes, dtypes and thread counts are refused before anything runs") {
+TEST_CASE("unknown sizes, dtypes, caches and thread counts are refused before anything runs") {
   auto w = worker("template");
   BenchOptions options = quick({"L9"});
   CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("L9"));
   options = quick();
   options.dtypes = {"f23"};
   CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("f32"));
+  options = quick();
+  options.caches = {"tepid"};
+  CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("tepid") && Catch::Contains("cold"));
   options = quick({"L1"}, {-1});
   CHECK_THROWS_WITH(run(w, "template", options), Catch::Contains("-1"));
 }

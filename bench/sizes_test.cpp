@@ -4,7 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include "bench/bench.hpp"
-#include "bench/workload.hpp"
+#include "bench/plan.hpp"
+#include "properties/extents.hpp"
 
 namespace karat::bench {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::size_t KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
 
 TEST_CASE("sizes follow from the caches") {
   const Caches caches{48 * KiB, 2 * MiB, 32 * MiB, 64 * GiB};
+  CHECK(bytes_for("small", caches) == 0);
   CHECK(bytes_for("L1", caches) == 24 * KiB);
   CHECK(bytes_for("L2", caches) == 1 * MiB);
   CHECK(bytes_for("DRAM", caches) == 128 * MiB);
@@ -37,77 +39,71 @@ TEST_CASE("an unknown size names the known ones") {
   CHECK_THROWS_WITH(bytes_for("L3", {}), Catch::Contains("L3") && Catch::Contains("DRAM"));
 }
 
-TEST_CASE("the tensors of every operator and dtype fill their size and no more") {
+std::size_t bytes_of(const Operator& op, const Format& f, const CallShapes& call) {
+  std::size_t bytes = 0;
+  for (std::size_t t = 0; t < call.inputs.size(); ++t) bytes += static_cast<std::size_t>(element_count(call.inputs[t])) * width_of(op, f, t);
+  for (const Shape& y : op.output_shapes(call.inputs, call.attributes)) bytes += static_cast<std::size_t>(element_count(y) * f.bytes());
+  return bytes;
+}
+
+TEST_CASE("tensors of one shape fill their size and no more") {
   const Caches caches{48 * KiB, 1 * MiB, 8 * MiB, 64 * GiB};
   for (const Operator& op : operators())
-    for (const Format& f : formats())
-      if (op.independence != Independence::whole)
-      for (const std::string& size : size_names()) {
+    for (const Format& f : formats()) {
+      if (op.independence == Independence::whole) continue;
+      for (const char* size : {"L1", "L2", "DRAM"}) {
         CAPTURE(op.name, f.name, size);
         const std::size_t budget = bytes_for(size, caches);
-        const Shape shape = shape_for(op, f, budget);
-        const std::size_t used = static_cast<std::size_t>(element_count(shape)) * (op.inputs.size() + 1) *
-                                 static_cast<std::size_t>(f.bytes());
-        CHECK(used <= budget);
-        CHECK(used * 10 >= budget * 9);
+        const CallShapes call = shapes_for(op, f, budget);
+        CHECK(bytes_of(op, f, call) <= budget);
+        CHECK(bytes_of(op, f, call) * 10 >= budget * 9);
+        const Shape& shape = call.inputs[0];
         if (op.independence == Independence::elementwise)
           CHECK(shape[0] % 64 == 1);
         else
           CHECK(shape[0] >= 8);
       }
-}
-
-TEST_CASE("a workload counts the bytes of all its tensors") {
-  const Format& f = *find_format("f32");
-  CHECK(Workload(*find_operator("exp"), f, {65}, 1).call_bytes() == 2 * 65 * 4);
-  CHECK(Workload(*find_operator("tanh_backward"), f, {65}, 1).call_bytes() == 3 * 65 * 4);
-  CHECK(Workload(*find_operator("softmax_backward"), f, {7, 128}, 1).call_bytes() == 3 * 7 * 128 * 4);
-}
-
-TEST_CASE("a copy that moves more bytes than the call counts in proportion") {
-  const Format& f = *find_format("f32");
-  CHECK(Workload(*find_operator("exp"), f, {65}, 1).copy_share() == 1);
-  CHECK(Workload(*find_operator("tanh_backward"), f, {65}, 1).copy_share() == 0.75);
-}
-
-TEST_CASE("a workload's call is dense, aligned, of the threads asked for, and along the last axis") {
-  const host::CallSpec call =
-      Workload(*find_operator("softmax_backward"), *find_format("f16"), {7, 128}, 1).call(3, 5);
-  CHECK(call.kernel == 3);
-  CHECK(call.threads == 5);
-  REQUIRE(call.tensors.size() == 3);
-  for (const host::TensorSpec& t : call.tensors) {
-    CHECK(t.shape == Shape{7, 128});
-    CHECK(t.strides == Shape{128, 1});
-    CHECK(t.placement.flush == host::Placement::Flush::start);
-    CHECK(t.placement.offset == 0);
-  }
-  REQUIRE(call.attributes.size() == 1);
-  CHECK(call.attributes[0].name == "axis");
-  CHECK(call.attributes[0].integer == 1);
-}
-
-TEST_CASE("another seed gives other inputs, the same seed the same") {
-  const auto values = [](std::uint64_t seed) {
-    return Workload(*find_operator("exp"), *find_format("f32"), {65}, seed).pool().inputs[0].values;
-  };
-  CHECK(values(1) == values(1));
-  CHECK(values(1) != values(2));
-}
-
-TEST_CASE("no input of any operator is NaN or infinite, and none gives NaN") {
-  for (const Operator& op : operators())
-    for (const Format& f : formats()) {
-      if (op.independence == Independence::whole) continue;
-      CAPTURE(op.name, f.name);
-      const Shape shape = shape_for(op, f, 8 * KiB);
-      const Workload workload(op, f, shape, 1);
-      CHECK_FALSE(invalid(workload.pool()));
-      for (const Tensor<Bits>& input : workload.pool().inputs)
-        for (const Bits b : input.values) REQUIRE(is_finite(f, b));
-      for (const Specials& right : specials(workload.pool()))
-        for (const Special& s : right) REQUIRE_FALSE(std::isnan(s.value));
     }
+}
+
+TEST_CASE("the example of every operator grows until its tensors fill most of the size") {
+  const Format& f = *find_format("f32");
+  std::size_t grown = 0;
+  for (const Operator& op : operators()) {
+    if (op.independence != Independence::whole || op.constant) continue;
+    for (const std::size_t budget : {16 * KiB, 512 * KiB, 64 * MiB}) {
+      CAPTURE(op.name, budget);
+      const CallShapes call = shapes_for(op, f, budget);
+      CHECK(properties::takes(op, call.inputs, call.attributes));
+      const std::size_t bytes = bytes_of(op, f, call);
+      CHECK(bytes <= budget);
+      CHECK(bytes * 2 >= budget);
+      ++grown;
+    }
+  }
+  CHECK(grown > 100);
+}
+
+TEST_CASE("kernels and windows stay as they are, the rest grows evenly") {
+  const Format& f = *find_format("f32");
+  const CallShapes conv = shapes_for(*find_operator("conv2d"), f, 8 * MiB);
+  CHECK(conv.inputs[1][2] == 3);
+  CHECK(conv.inputs[1][3] == 2);
+  for (const std::int64_t extent : conv.inputs[0]) {
+    CHECK(extent >= 16);
+    CHECK(extent <= 256);
+  }
+  const CallShapes loss = shapes_for(*find_operator("softmax_cross_entropy"), f, 8 * MiB);
+  CHECK(loss.inputs[0][0] == loss.inputs[1][0]);
+  CHECK(loss.inputs[2] == Shape{0});
+  CHECK(loss.inputs[0][1] >= 256);
+}
+
+TEST_CASE("the smallest call is a few elements, or the example as it stands") {
+  const Format& f = *find_format("f32");
+  CHECK(shapes_for(*find_operator("exp"), f, 0).inputs[0] == Shape{16});
+  CHECK(shapes_for(*find_operator("softmax"), f, 0).inputs[0] == Shape{1, 16});
+  CHECK(shapes_for(*find_operator("adam"), f, 0).inputs[0] == Shape{5});
 }
 
 }  // namespace

@@ -18,7 +18,7 @@
 #include <optional>
 #include <thread>
 
-#include "bench/measure.hpp"
+#include "bench/statistics.hpp"
 #include "plugins/host/host.hpp"
 #include "properties/sweep/sweep.hpp"
 

@@ -3,17 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <tuple>
 
 #include "bench/bench.hpp"
-#include "properties/nearest.hpp"
 
 namespace karat::bench {
 namespace {
 
-constexpr int figure_width = 9;
-const char* const headings[] = {"ns/elem", "GB/s", "x copy"};
+constexpr std::size_t figures_width = 65;  // columns behind a kernel's name
 
 // Three significant digits, no exponent.
 std::string figure(double d) {
@@ -22,88 +19,99 @@ std::string figure(double d) {
   return fmt::format("{:.{}f}", d, std::clamp(decimals, 0, 4));
 }
 
-std::size_t place_of(const std::vector<std::string>& names, const std::string& name) {
-  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+std::string time_text(double seconds) {
+  for (const auto& [unit, name] : {std::pair{1e-9, "ns"}, {1e-6, "µs"}, {1e-3, "ms"}})
+    if (seconds < 999.5 * unit) return figure(seconds / unit) + " " + name;
+  return figure(seconds) + " s";
 }
 
-struct Line {
-  std::string name;
-  int threads = 0;
-  std::map<std::string, const Timing*> by_size;
-};
-
-// Sorted so that the back ends' kernels for one operator and dtype follow each other.
-std::vector<Line> lines_of(const std::vector<Timing>& timings) {
-  const std::vector<std::string> dtypes = properties::dtype_names();
-  std::map<std::tuple<std::string, std::size_t, std::string, std::string, int>, Line> lines;
-  for (const Timing& t : timings) {
-    Line& line = lines[{t.op, place_of(dtypes, t.dtype), t.plugin, t.kernel, t.threads}];
-    line.name = t.plugin + "/" + t.op + " " + t.dtype + " " + t.kernel;
-    line.threads = t.threads;
-    line.by_size[t.size] = &t;
-  }
-  std::vector<Line> sorted;
-  for (auto& [key, line] : lines) sorted.push_back(std::move(line));
-  return sorted;
+std::string bytes_text(std::uint64_t bytes) {
+  for (const auto& [unit, name] : {std::pair{1 << 20, "MiB"}, {1 << 10, "KiB"}})
+    if (bytes >= static_cast<std::uint64_t>(unit)) return figure(static_cast<double>(bytes) / unit) + " " + name;
+  return std::to_string(bytes) + " bytes";
 }
 
-std::string grid(const std::vector<Line>& lines, const std::vector<std::string>& sizes,
-                 std::size_t name_width) {
-  std::string text = fmt::format("{:{}} {:>7}", "", name_width, "");
-  for (const std::string& size : sizes) text += fmt::format("{:>{}}", size, 3 * figure_width + 1);
-  text += fmt::format("\n{:{}} {:>7}", "kernel", name_width, "threads");
-  for (std::size_t s = 0; s < sizes.size(); ++s) {
-    text += ' ';
-    for (const char* heading : headings) text += fmt::format("{:>{}}", heading, figure_width);
-  }
-  text += '\n';
-  const std::string* before = nullptr;
-  for (const Line& line : lines) {
-    if (std::none_of(sizes.begin(), sizes.end(), [&](const auto& s) { return line.by_size.contains(s); }))
-      continue;
-    text +=
-        fmt::format("{:{}} {:>7}", before && *before == line.name ? "" : line.name, name_width, line.threads);
-    before = &line.name;
-    for (const std::string& size : sizes) {
-      const auto found = line.by_size.find(size);
-      const Timing* t = found == line.by_size.end() ? nullptr : found->second;
-      text += ' ';
-      if (t && t->verified)
-        for (const double d : {t->ns_per_element, t->gb_per_s, t->ratio_to_copy})
-          text += fmt::format("{:>{}}", figure(d), figure_width);
-      else
-        text += fmt::format("{:>{}}", t ? "no time" : "", 3 * figure_width);
-    }
-    while (text.back() == ' ') text.pop_back();
-    text += '\n';
-  }
+// Columns on a terminal: code points.
+std::size_t columns(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+std::string right(const std::string& text, std::size_t width) { return std::string(width - std::min(width, columns(text)), ' ') + text; }
+std::string left(const std::string& text, std::size_t width) { return text + std::string(width - std::min(width, columns(text)), ' '); }
+
+std::string name_of(const Timing& t) { return t.plugin + " " + t.kernel; }
+std::string thread_text(int threads) { return std::to_string(threads) + (threads == 1 ? " thread" : " threads"); }
+
+// What stands together: one operator, dtype and size or call; then what takes turns.
+auto block_key(const Timing& t) { return std::tie(t.op, t.dtype, t.size, t.call); }
+auto turn_key(const Timing& t) { return std::tie(t.op, t.dtype, t.size, t.call, t.cache, t.threads); }
+
+std::string columns_of(const Timing& t) {
+  std::string text = right(time_text(t.median_seconds), 10) + right(fmt::format("± {:.0f} %", t.spread * 100), 9);
+  if (t.size == "small") return text;  // all of it is the call's own cost
+  text += right(figure(t.ns_per_element), 10) + right(figure(t.gb_per_s), 8) + right(t.gflop_per_s && *t.gflop_per_s > 0 ? figure(*t.gflop_per_s) : "–", 10);
+  if (t.limit) text += right(fmt::format("{:.0f} %", t.share_of_limit * 100), 7) + " " + t.limit->binds;
   return text;
+}
+
+void wrapped(std::string& out, const std::string& first, const std::vector<std::string>& parts, std::size_t width) {
+  std::string line = first;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string part = parts[i] + (i + 1 < parts.size() ? "," : "");
+    if (columns(line) + 1 + columns(part) > width && columns(line) > 5) {
+      out += line + "\n";
+      line = "     ";
+    }
+    line += " " + part;
+  }
+  out += line + "\n";
+}
+
+// What took turns: a line a kernel, the machine, who is faster.
+void turn(std::string& out, const std::vector<const Timing*>& timings, std::size_t name_width, std::size_t width) {
+  const Timing& first = *timings[0];
+  out += fmt::format(" {}, {}\n", first.cache, thread_text(first.threads));
+  for (const Timing* t : timings) {
+    std::string name = "  " + name_of(*t);
+    if (columns(name) > name_width) {
+      out += name + "\n";
+      name.clear();
+    }
+    out += left(name, name_width) + (t->verified ? columns_of(*t) : right("no time", 10)) + "\n";
+  }
+  const auto measured = std::find_if(timings.begin(), timings.end(), [](const Timing* t) { return t->verified && t->machine.known(); });
+  if (measured != timings.end()) {
+    const MachineFigures& m = (*measured)->machine;
+    wrapped(out, "  beside:", {"copy " + figure(m.copy_gb_per_s) + " GB/s", "non-temporal " + figure(m.copy_nontemporal_gb_per_s), "read " + figure(m.read_gb_per_s),
+                              "multiply-adds " + figure(m.gflop_per_s) + " GFLOP/s"}, width);
+  }
+  for (const Timing* t : timings) {
+    if (t->faster_than.empty()) continue;
+    std::vector<std::string> slower;
+    for (const Slower& s : t->faster_than)
+      slower.push_back(fmt::format("{} {} {} ({} times, p = {:.2g})", slower.empty() ? "is faster than" : "than", s.plugin, s.kernel, figure(s.times), s.p));
+    wrapped(out, "  " + name_of(*t), slower, width);
+  }
 }
 
 // What a reason begins with: "inaccurate", "crashed".
 std::string kind_of(const std::string& reason) { return reason.substr(0, reason.find(':')); }
 
 // The first reason of each kind that a kernel has, with the benchmarks that it holds for.
-std::string without_time(const std::vector<Line>& lines, const std::vector<std::string>& sizes) {
+std::string without_time(const std::vector<const Timing*>& timings) {
   std::vector<std::tuple<std::string, std::string, std::string>> reasons;  // name, reason, where
-  for (const Line& line : lines)
-    for (const std::string& size : sizes) {
-      const auto found = line.by_size.find(size);
-      if (found == line.by_size.end() || found->second->verified) continue;
-      const std::string where =
-          size + " " + std::to_string(line.threads) + (line.threads == 1 ? " thread" : " threads");
-      const auto same = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) {
-        return std::get<0>(r) == line.name && kind_of(std::get<1>(r)) == kind_of(found->second->reason);
-      });
-      if (same != reasons.end())
-        std::get<2>(*same) += ", " + where;
-      else
-        reasons.emplace_back(line.name, found->second->reason, where);
-    }
+  for (const Timing* t : timings) {
+    if (t->verified) continue;
+    const std::string name = t->plugin + "/" + t->op + " " + t->dtype + " " + t->kernel;
+    const std::string where = t->size + " " + t->cache + " " + thread_text(t->threads);
+    const auto same = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return std::get<0>(r) == name && kind_of(std::get<1>(r)) == kind_of(t->reason); });
+    if (same != reasons.end())
+      std::get<2>(*same) += ", " + where;
+    else
+      reasons.emplace_back(name, t->reason, where);
+  }
   if (reasons.empty()) return {};
   std::string text = "\nWithout a time:\n";
-  for (const auto& [name, reason, where] : reasons)
-    text += fmt::format("  {} ({})\n      {}\n", name, where, reason);
+  for (const auto& [name, reason, where] : reasons) text += fmt::format("  {} ({})\n      {}\n", name, where, reason);
   return text;
 }
 
@@ -111,24 +119,29 @@ std::string without_time(const std::vector<Line>& lines, const std::vector<std::
 
 std::string table(const std::vector<Timing>& timings, int width) {
   if (timings.empty()) return {};
-  const std::vector<Line> lines = lines_of(timings);
-  std::vector<std::string> sizes;
-  std::vector<std::string> names(size_names().begin(), size_names().end());
-  names.emplace_back("call");
-  for (const std::string& size : names)
-    if (std::any_of(timings.begin(), timings.end(), [&](const Timing& t) { return t.size == size; }))
-      sizes.push_back(size);
-  std::size_t name_width = 6;
-  for (const Line& line : lines) name_width = std::max(name_width, line.name.size());
-  const std::size_t one_size = 3 * figure_width + 1, beside = name_width + 8;
-  std::string text;
-  if (beside + sizes.size() * one_size <= static_cast<std::size_t>(std::max(width, 0))) {
-    text = grid(lines, sizes, name_width);
-  } else {
-    for (const std::string& size : sizes)
-      text += (text.empty() ? "" : "\n") + grid(lines, {size}, name_width);
+  const auto most = static_cast<std::size_t>(std::max(width, 80));
+  std::size_t name_width = 8;
+  std::vector<const Timing*> all;
+  for (const Timing& t : timings) {
+    name_width = std::max(name_width, columns(name_of(t)) + 3);
+    all.push_back(&t);
   }
-  return text + without_time(lines, sizes);
+  name_width = std::min(name_width, most - figures_width);
+  std::string out;
+  for (std::size_t i = 0; i < all.size();) {
+    const Timing& head = *all[i];
+    if (i == 0 || block_key(head) != block_key(*all[i - 1])) {
+      const std::string what = head.op + " " + head.dtype + ", " + (head.call.empty() ? head.size : head.call);
+      out += fmt::format("{}{} ({})\n", i == 0 ? "" : "\n", what, bytes_text(head.bytes()));
+      out += left("", name_width) + right("a call", 10) + right("spread", 9);
+      if (head.size != "small") out += right("ns/elem", 10) + right("GB/s", 8) + right("GFLOP/s", 10) + right("of limit", 9);
+      out += "\n";
+    }
+    std::vector<const Timing*> together;
+    for (; i < all.size() && turn_key(*all[i]) == turn_key(head); ++i) together.push_back(all[i]);
+    turn(out, together, name_width, most);
+  }
+  return out + without_time(all);
 }
 
 }  // namespace karat::bench

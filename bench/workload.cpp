@@ -3,183 +3,114 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <random>
-#include <sstream>
 
+#include "bench/draw.hpp"
+#include "plugins/worker/flush.hpp"
 #include "properties/case.hpp"
-#include "properties/generate.hpp"
-#include "properties/nearest.hpp"
 #include "properties/parallel.hpp"
-#include "properties/replay.hpp"
-#include "reference/numbers/rounding.hpp"
 
 namespace karat::bench {
 namespace {
 
-// Powers of two.  The values of one input fit into L1 beside the tensors' own traffic when
-// they are compared, and are more than a branch predictor learns.
-constexpr std::size_t elements_in_pool = 4096, rows_in_pool = 16;
+constexpr std::size_t grain = 1 << 15;  // elements
 
-Interval usual(const InputRow& row) {
-  const Interval clipped{std::max(row.typical.low, -8.0), std::min(row.typical.high, 8.0)};
-  return clipped.low < clipped.high ? clipped : row.typical;
-}
-
-std::size_t width_of(const Question& q, std::size_t input) {
-  return q.op->inputs[input].index ? sizeof(std::int64_t) : static_cast<std::size_t>(q.format->bytes());
-}
-std::uint64_t input_bytes(const Question& q) {
-  std::uint64_t bytes = 0;
-  for (std::size_t t = 0; t < q.inputs.size(); ++t) bytes += q.inputs[t].values.size() * width_of(q, t);
-  return bytes;
-}
-
-// "8x64x56x56"
-std::optional<Shape> shape_from(const std::string& text) {
-  if (text == "scalar") return Shape{};
-  Shape shape;
-  std::istringstream in(text);
-  for (std::string extent; std::getline(in, extent, 'x');) {
-    if (extent.empty() || extent.size() > 10 || extent.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    shape.push_back(std::stoll(extent));
+// Every sample as often as every other, in an order that nothing in a kernel can learn.
+std::vector<std::uint32_t> shuffled_places(std::int64_t extent, std::int64_t pool, std::mt19937_64& random) {
+  std::vector<std::uint32_t> places(static_cast<std::size_t>(extent));
+  const auto samples = static_cast<std::size_t>(pool);
+  for (std::size_t begin = 0; begin < places.size(); begin += samples) {
+    const std::size_t end = std::min(places.size(), begin + samples);
+    std::uint32_t next = 0;
+    // The last block may be shorter: of the samples a part.
+    for (std::size_t i = begin; i < end; ++i) places[i] = next++;
+    for (std::size_t i = end - 1; i > begin; --i) std::swap(places[i], places[begin + random() % (i - begin + 1)]);
   }
-  if (shape.empty() || text.back() == 'x') return std::nullopt;
-  return shape;
+  return places;
 }
-
-constexpr std::int64_t most_elements = std::int64_t{1} << 28;
 
 }  // namespace
 
-Question call_from(const Operator& op, const Format& f, const std::string& text, std::uint64_t seed) {
-  using properties::ReplayError;
-  Example example;
-  example.shapes.assign(op.inputs.size(), Shape{0});
-  std::vector<bool> named(op.inputs.size(), false);
-  std::string attributes;
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    const std::string name = word.substr(0, word.find('='));
-    const auto row = std::find_if(op.inputs.begin(), op.inputs.end(), [&](const InputRow& r) { return r.name == name; });
-    if (row == op.inputs.end() || word.size() == name.size()) {
-      attributes += (attributes.empty() ? "" : " ") + word;
-      continue;
-    }
-    const auto t = static_cast<std::size_t>(row - op.inputs.begin());
-    const auto shape = shape_from(word.substr(name.size() + 1));
-    if (!shape) throw ReplayError(word + ": expected the shape of input " + name + ", such as " + name + "=8x64, or " + name + "=scalar");
-    std::int64_t elements = 1;
-    for (const std::int64_t extent : *shape) elements = extent > most_elements ? extent : std::min(most_elements + 1, elements * extent);
-    if (elements > most_elements) throw ReplayError(word + ": expected at most " + std::to_string(most_elements) + " elements");
-    example.shapes[t] = *shape;
-    named[t] = true;
+Mapping::Mapping(const Shape& shape, const Shape& pool, std::vector<const std::vector<std::uint32_t>*> places) {
+  std::size_t stride = 1, d = shape.size();
+  while (d > 0 && !places[d - 1]) {  // one run in both
+    length_ *= static_cast<std::size_t>(shape[d - 1]);
+    stride *= static_cast<std::size_t>(pool[d - 1]);
+    --d;
   }
-  for (std::size_t t = 0; t < op.inputs.size(); ++t)
-    if (!named[t] && !op.inputs[t].optional) throw ReplayError("input " + op.inputs[t].name + " of " + op.name + " has no shape: a call must say " + op.inputs[t].name + "=…, such as " + op.inputs[t].name + "=8x64");
-  example.attributes = properties::parse_attributes(op, f, attributes).values;
-  try {
-    op.output_shapes(example.shapes, {example.attributes});
-  } catch (const Refused& refused) {
-    throw ReplayError(refused.what());
+  if (d == shape.size() && d > 0) {
+    length_ = static_cast<std::size_t>(shape[d - 1]);
+    stride = static_cast<std::size_t>(pool[d - 1]);
+    last_ = places[d - 1];
+    --d;
   }
-  Question q = properties::filled(op, f, example, properties::Fill::usual, seed);
-  if (const auto wrong = invalid(q)) throw ReplayError(*wrong);
-  return q;
+  for (; d > 0; --d) {
+    outer_.push_back({static_cast<std::size_t>(shape[d - 1]), stride, places[d - 1]});
+    stride *= static_cast<std::size_t>(pool[d - 1]);
+  }
 }
 
-Workload::Workload(Question call) : pool_(std::move(call)), shape_(pool_.inputs.empty() ? Shape{} : pool_.inputs[0].shape), size_(1), positions_(1), length_(pool_.output_count()) {}
-
-std::vector<std::byte> Workload::outputs(const std::vector<std::span<std::byte>>& storage) const {
-  std::vector<std::byte> all;
-  for (std::size_t j = 0; j < pool_.op->outputs.size(); ++j) {
-    const std::span<std::byte> output = storage[properties::output_tensor(*pool_.op, j)];
-    all.insert(all.end(), output.begin(), output.end());
+std::size_t Mapping::pool_line(std::size_t line) const {
+  std::size_t at = 0;
+  for (const Axis& axis : outer_) {
+    const std::size_t index = line % axis.extent;
+    line /= axis.extent;
+    at += (axis.places ? (*axis.places)[index] : index) * axis.stride;
   }
-  return all;
+  return at;
 }
 
-Workload::Workload(const Operator& op, const Format& f, Shape shape, std::uint64_t seed)
-    : pool_{&op, &f, {}, standard_attributes(op)}, shape_(std::move(shape)) {
-  Shape pool_shape;
-  if (op.independence == Independence::elementwise) {
-    size_ = elements_in_pool;
-    positions_ = static_cast<std::size_t>(element_count(shape_));
-    pool_shape = {static_cast<std::int64_t>(size_)};
-  } else {
-    size_ = rows_in_pool;
-    positions_ = static_cast<std::size_t>(shape_[0]);
-    length_ = static_cast<std::size_t>(shape_[1]);
-    pool_shape = {static_cast<std::int64_t>(size_), shape_[1]};
-    pool_.attributes.values["axis"] = std::int64_t{1};
-  }
-  std::mt19937_64 random(seed);
-  for (const InputRow& row : op.inputs) {
-    const Interval range = usual(row);
-    Tensor<Bits> tensor(pool_shape);
-    for (Bits& b : tensor.values) {
-      const double share = static_cast<double>(random() >> 11) * 0x1p-53;
-      b = round_nearest(f, truncated(range.low + (range.high - range.low) * share));
-    }
-    pool_.inputs.push_back(std::move(tensor));
-  }
-  salt_ = random();
+Workload::Workload(const Plan& plan, std::uint64_t values, std::uint64_t places)
+    : plan_(plan), pool_(drawn(*plan.op, *plan.format, plan.pool_inputs, plan.attributes, values)) {
+  std::mt19937_64 random(places ^ 0x5851'f42d'4c95'7f2d);
+  for (const Pooled& p : plan.pooled) places_.push_back(shuffled_places(p.extent, p.pool, random));
+  const auto mapping = [&](const Shape& shape, const Shape& pool, auto axis_of) {
+    std::vector<const std::vector<std::uint32_t>*> along(shape.size(), nullptr);
+    for (std::size_t g = 0; g < plan.pooled.size(); ++g)
+      if (const auto axis = axis_of(plan.pooled[g].repeat)) along[*axis] = &places_[g];
+    return Mapping(shape, pool, std::move(along));
+  };
+  for (std::size_t t = 0; t < plan.inputs.size(); ++t)
+    inputs_.push_back(mapping(plan.inputs[t], plan.pool_inputs[t], [&](const Repeat& r) { return r.inputs[t]; }));
+  for (std::size_t j = 0; j < plan.outputs.size(); ++j)
+    outputs_.push_back(mapping(plan.outputs[j], plan.pool_outputs[j], [&](const Repeat& r) { return r.outputs[j]; }));
 }
 
-std::uint64_t Workload::call_bytes() const {
-  if (whole()) return input_bytes(pool_) + unit_bytes();
-  const Operator& op = *pool_.op;
-  return (op.inputs.size() + op.outputs.size()) * positions_ * unit_bytes();
-}
-
-double Workload::copy_share() const {
-  const std::uint64_t copied = 2 * (whole() ? input_bytes(pool_) : pool_.inputs.size() * positions_ * unit_bytes());
-  return static_cast<double>(call_bytes()) / static_cast<double>(copied);
-}
-
-Question Workload::question(std::span<const std::size_t> units) const {
-  if (whole()) return pool_;
-  Question q{pool_.op, pool_.format, {}, pool_.attributes};
-  Shape shape = pool_.inputs[0].shape;
-  shape[0] = static_cast<std::int64_t>(units.size());
-  for (const Tensor<Bits>& all : pool_.inputs) {
-    Tensor<Bits> some(shape);
-    for (std::size_t i = 0; i < units.size(); ++i)
-      std::copy_n(all.values.begin() + static_cast<std::ptrdiff_t>(units[i] * length_), length_,
-                  some.values.begin() + static_cast<std::ptrdiff_t>(i * length_));
-    q.inputs.push_back(std::move(some));
-  }
-  return q;
-}
-
-host::CallSpec Workload::call(int kernel, int threads) const {
+host::CallSpec Workload::call(const host::KernelRow& kernel, int threads, std::uint64_t seed) const {
   properties::Case c;
-  c.question = {pool_.op, pool_.format, {}, pool_.attributes};
-  for (std::size_t t = 0; t < pool_.inputs.size(); ++t) c.question.inputs.push_back({whole() ? pool_.inputs[t].shape : shape_, {}});
-  // On a page's begin: as aligned as any allocator's.
-  c.layout.placement = {host::Placement::Flush::start, 0};
+  c.question = {plan_.op, plan_.format, {}, plan_.attributes};
+  for (const Shape& shape : plan_.inputs) c.question.inputs.push_back({shape, {}});
   c.layout.threads = threads;
-  return properties::call_spec(c, kernel);
+  host::CallSpec call = properties::call_spec(c, kernel.index);
+  std::mt19937_64 random(seed);
+  const std::size_t step = std::lcm(cache_line, static_cast<std::size_t>(std::max(kernel.min_alignment, 1)));
+  for (host::TensorSpec& tensor : call.tensors) tensor.placement = {host::Placement::Flush::start, step * (random() % std::max<std::size_t>(1, 4096 / step))};
+  return call;
 }
 
 void Workload::fill(const std::vector<std::span<std::byte>>& storage) const {
-  if (whole()) {
-    for (std::size_t t = 0; t < pool_.inputs.size(); ++t)
-      for (std::size_t i = 0; i < pool_.inputs[t].values.size(); ++i)
-        std::memcpy(storage[t].data() + i * width_of(pool_, t), &pool_.inputs[t].values[i], width_of(pool_, t));  // little-endian
-    return;
-  }
-  const auto width = static_cast<std::size_t>(pool_.format->bytes());
-  const std::size_t bytes = unit_bytes();
-  for (std::size_t t = 0; t < pool_.inputs.size(); ++t) {
-    std::vector<std::byte> packed(size_ * bytes);
+  for (std::size_t t = 0; t < inputs_.size(); ++t) {
+    const std::size_t width = width_of(*plan_.op, *plan_.format, t);
     const std::vector<Bits>& values = pool_.inputs[t].values;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      std::memcpy(packed.data() + i * width, &values[i], width);  // little-endian
-    std::byte* const to = storage[t].data();
-    properties::parallel_ranges(0, positions_, 1 + 65'536 / bytes, [&](std::size_t from, std::size_t to_end) {
-      for (std::size_t p = from; p < to_end; ++p)
-        std::memcpy(to + p * bytes, packed.data() + unit_at(p) * bytes, bytes);
-    });
+    std::vector<std::byte> packed(values.size() * width);
+    for (std::size_t i = 0; i < values.size(); ++i) std::memcpy(packed.data() + i * width, &values[i], width);  // little-endian
+    const auto fill_elements = [&]<std::size_t Width>(std::integral_constant<std::size_t, Width>) {
+      properties::parallel_ranges(0, static_cast<std::size_t>(element_count(plan_.inputs[t])), grain, [&](std::size_t from, std::size_t to_end) {
+        inputs_[t].for_each_run(from, to_end, [&](std::size_t first, std::size_t pool, std::size_t count, const std::uint32_t* places) {
+          std::byte* const to = storage[t].data() + first * Width;
+          const std::byte* const source = packed.data() + pool * Width;
+          if (!places) {
+            std::memcpy(to, source, count * Width);
+            return;
+          }
+          for (std::size_t j = 0; j < count; ++j) std::memcpy(to + j * Width, source + places[j] * Width, Width);
+        });
+      });
+    };
+    if (width == 2) fill_elements(std::integral_constant<std::size_t, 2>());
+    if (width == 4) fill_elements(std::integral_constant<std::size_t, 4>());
+    if (width == 8) fill_elements(std::integral_constant<std::size_t, 8>());
   }
 }
 

@@ -1,69 +1,73 @@
 // SPDX-License-Identifier: MIT
-// The inputs of a benchmark.  A tensor is made of units (elements; rows, for operators along an
-// axis) drawn from a pool of distinct ones, so that each distinct (unit, result) needs judging
-// only once, however large the tensor is.
+// The inputs of one repetition: values of the pool, and which of its samples stands where in the call.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "bench/plan.hpp"
 #include "plugins/host/host.hpp"
 #include "reference/exact.hpp"
 
 namespace karat::bench {
 
-class Workload {
+// Of a tensor's elements, in their order, onto those of its pool.
+class Mapping {
  public:
-  // Shape (n), or (rows, n) for an operator along an axis: axis 1.  Other attributes are
-  // standard.  Values are uniform over the row's typical ones within [-8, 8].
-  Workload(const Operator& op, const Format& f, Shape shape, std::uint64_t seed);
-  // Of an operator on tensors of any shapes: the call itself is the one unit.
-  explicit Workload(Question call);
+  // `places`: by axis the pool's sample at each place, or null: the axis is as long in the pool.
+  Mapping(const Shape& shape, const Shape& pool, std::vector<const std::vector<std::uint32_t>*> places);
 
-  bool whole() const { return pool_.op->independence == Independence::whole; }
-
-  const Shape& shape() const { return shape_; }
-  std::size_t elements() const { return positions_ * length_; }
-  std::size_t positions() const { return positions_; }  // units in the tensor
-  std::size_t length() const { return length_; }        // elements in a unit
-  std::size_t unit_bytes() const { return length_ * static_cast<std::size_t>(pool_.format->bytes()); }
-  std::uint64_t call_bytes() const;  // read and written by one call
-  // Outputs, as Worker::prepare gives them, one behind the other.
-  std::vector<std::byte> outputs(const std::vector<std::span<std::byte>>& storage) const;
-  // Of the bytes that a copy moves, which reads and writes every input, where a call writes one
-  // output only: a copy of the same bytes takes this share of its time.
-  double copy_share() const;
-
-  // The pool as one question: unit u is element u, or row u.
-  const Question& pool() const { return pool_; }
-  std::size_t pool_size() const { return size_; }
-  // The question made of these units of the pool.
-  Question question(std::span<const std::size_t> units) const;
-
-  // The unit at a position (of one: 0): in random order, so that nothing in a kernel can learn it.
-  std::size_t unit_at(std::size_t position) const {
-    std::uint64_t z = (position + 1) * 0x9e37'79b9'7f4a'7c15 + salt_;  // SplitMix64
-    z = (z ^ z >> 30) * 0xbf58'476d'1ce4'e5b9;
-    z = (z ^ z >> 27) * 0x94d0'49bb'1331'11eb;
-    return (z ^ z >> 31) & (size_ - 1);
+  // Calls visit(first element, its pool element, count, places) for runs within [begin, end): element
+  // first + j stands for pool element `pool + places[j]`, or pool + j where places is null.
+  template <class Visit>
+  void for_each_run(std::size_t begin, std::size_t end, Visit visit) const {
+    for (std::size_t at = begin; at < end;) {
+      const std::size_t line = at / length_, within = at % length_, count = std::min(end - at, length_ - within);
+      const std::size_t base = pool_line(line);
+      if (last_)
+        visit(at, base, count, last_->data() + within);
+      else
+        visit(at, base + within, count, static_cast<const std::uint32_t*>(nullptr));
+      at += count;
+    }
   }
 
-  host::CallSpec call(int kernel, int threads) const;
+ private:
+  std::size_t pool_line(std::size_t line) const;
+
+  struct Axis {
+    std::size_t extent, stride;  // the stride is the pool's
+    const std::vector<std::uint32_t>* places;
+  };
+  std::vector<Axis> outer_;  // innermost first
+  std::size_t length_ = 1;   // of a line: the last axis, or all that follow the last one with places
+  const std::vector<std::uint32_t>* last_ = nullptr;
+};
+
+class Workload {
+ public:
+  // `values` is the seed of the pool's, `places` of where they stand.  The plan must outlive it.  Throws Refused
+  // if no values are taken.
+  Workload(const Plan& plan, std::uint64_t values, std::uint64_t places);
+
+  const Plan& plan() const { return plan_; }
+  const Question& pool() const { return pool_; }
+  const Mapping& output(std::size_t j) const { return outputs_[j]; }
+
+  // Tensors begin on cache lines that `seed` chooses, as aligned as any allocator's and the kernel's row ask.
+  host::CallSpec call(const host::KernelRow& kernel, int threads, std::uint64_t seed) const;
   // Fills the inputs; `storage` as Worker::prepare gives it.
   void fill(const std::vector<std::span<std::byte>>& storage) const;
 
  private:
+  const Plan& plan_;
   Question pool_;
-  Shape shape_;
-  std::size_t size_ = 0, positions_ = 0, length_ = 1;
-  std::uint64_t salt_ = 0;
+  std::vector<std::vector<std::uint32_t>> places_;  // by pooled group
+  std::vector<Mapping> inputs_, outputs_;
 };
-
-// "x=8x64x56x56 w=64x64x3x3 b=0 padding=[1,1,1,1]": shapes of inputs ("scalar": rank 0; an input that is
-// not named and may be absent is) and attributes; values are drawn as the rows say.  Throws properties::ReplayError.
-Question call_from(const Operator& op, const Format& f, const std::string& text, std::uint64_t seed);
 
 }  // namespace karat::bench

@@ -73,6 +73,30 @@ TEST_CASE("exit codes follow the contract") {
   CHECK(Run({"replay", "template relu f32 x=nan"}).code == 0);
 }
 
+TEST_CASE("bench times what it is asked for, and refuses what it cannot") {
+  const std::vector<std::string> quick{"--cache", "warm", "--bench-threads", "1", "--min-time", "0.005"};
+  const auto bench = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "bench");
+    arguments.insert(arguments.end(), quick.begin(), quick.end());
+    return Run(arguments);
+  };
+  const Run sizes = bench({plugin("template"), "--size", "small,L1"});
+  CHECK(sizes.code == 0);
+  CHECK_THAT(sizes.text, Contains("relu f32, small") && Contains("relu f32, L1") && Contains("of limit") && Contains("beside: copy"));
+  const Run calls = bench({plugin("template"), plugin("broken/relu_loses_nan"), "--call", "relu x=1000", "--call", "relu x=3x77"});
+  CHECK(calls.code == 0);
+  CHECK_THAT(calls.text, Contains("relu f32, x=1000") && Contains("relu f32, x=3x77") && Contains("template") && Contains("relu_loses_nan"));
+  CHECK(bench({plugin("broken/zeros"), "--size", "L1"}).code == 1);
+  CHECK(bench({plugin("template"), "--suite", "kernels"}).code == 4);  // no kernel of those operators
+  CHECK_THAT(bench({plugin("template"), "--cache", "tepid"}).text, Contains("tepid") && Contains("cold"));
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--repetitions", "3"}, {"--call", "nosuchop x=4"}, {"--call", "relu x=4", "--size", "L1"}, {"--size", "L7"},
+                                                {"--suite", "check", "--call", "relu x=4"}, {"--suite", "sweep", "--size", "L1"}}) {
+    std::vector<std::string> arguments{"bench", plugin("template")};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    CHECK(Run(arguments).code == 2);
+  }
+}
+
 TEST_CASE("mistakes are named, with what was meant") {
   CHECK_THAT(Run({"chekc"}).text, Contains("did you mean check"));
   CHECK_THAT(Run({"check", "template", "--op", "reluu"}).text, Contains("did you mean relu"));

@@ -25,10 +25,13 @@ struct NamedAttribute {
   double number = 0;
   std::int64_t integer = 0;
   std::string text{};
+  std::vector<std::int64_t> list{};
 };
 inline NamedAttribute number(const char* name, double value) { return {name, KARAT_NUMBER, value}; }
 inline NamedAttribute integer(const char* name, std::int64_t value) { return {name, KARAT_INTEGER, 0, value}; }
 inline NamedAttribute text(const char* name, const char* value) { return {name, KARAT_TEXT, 0, 0, value}; }
+
+inline NamedAttribute list(const char* name, std::vector<std::int64_t> value) { return {name, KARAT_LIST, 0, 0, {}, std::move(value)}; }
 
 inline std::int64_t product(const std::vector<std::int64_t>& shape) {
   std::int64_t count = 1;
@@ -67,7 +70,7 @@ class Spelled {
       tensor_pointers_.push_back(&tensors_.back());
     }
     for (const NamedAttribute& a : call.attributes) {
-      attributes_.push_back({sizeof(karat_attribute), a.name.c_str(), a.kind, 0, a.number, a.integer, a.text.c_str(), nullptr});
+      attributes_.push_back({sizeof(karat_attribute), a.name.c_str(), a.kind, static_cast<std::int32_t>(a.list.size()), a.number, a.integer, a.text.c_str(), a.list.data()});
       attribute_pointers_.push_back(&attributes_.back());
     }
     call_ = {sizeof(karat_call),

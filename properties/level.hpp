@@ -45,5 +45,8 @@ std::string to_text(const Level& level);  // "exact", "faithful", "stable", "per
 std::optional<Level> parse_level(std::string_view text);
 // Both must hold.  The one that lets the smaller error through leads, unless a profile is asked for.
 Level both(const Level& asked, const Level& claim);
+// For a kernel whose row declares the compute type of this code: where that is narrower than usual, results are
+// judged as computed in it.
+Level with_compute_type(Level level, const Format& stored, std::int32_t code);
 
 }  // namespace karat::properties

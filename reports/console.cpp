@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "reports/paint.hpp"
 #include "reports/report.hpp"
 #include "reports/text.hpp"
+#include "reports/timings.hpp"
 #include "reports/view.hpp"
 
 namespace karat::reports {
@@ -69,28 +71,38 @@ class Console {
 
   void timings(const std::vector<Timing>& all) {
     if (all.empty()) return;
-    constexpr int numbers = 47;  // columns behind the name
+    const bool wide = width_ == 0 || width_ >= 84;  // else without the spread and GFLOP/s
+    const int numbers = wide ? 68 : 50;             // columns behind the name
     int names = columns("kernel");
-    for (const Timing& t : all) names = std::max(names, columns(label(t)));
+    for (const Timing& t : all) names = std::max(names, columns(timing_kernel(t)) + 2);
     if (width_ > 0) names = std::min(names, width_ - numbers);
-    line();
-    line(paint_(Paint::strong, pad("kernel", names) + "  size  threads  ns/element     GB/s  time/copy"));
-    for (const Timing& t : all) {
-      std::string who = label(t);
-      if (columns(who) > names) {  // on a line of its own
-        paragraph(Paint::skip, "", who);
-        who.clear();
+    const auto right = [](const std::string& text, int width) { return std::string(static_cast<std::size_t>(std::max(0, width - columns(text))), ' ') + text; };
+    const auto row = [&](const std::string& name, const std::array<std::string, 6>& cells) {
+      std::string text = pad(name, names) + right(cells[0], 12) + (wide ? right(cells[1], 9) : "") + right(cells[2], 12) + right(cells[3], 9) + (wide ? right(cells[4], 9) : "") + "  " + cells[5];
+      text.erase(text.find_last_not_of(' ') + 1);
+      return text;
+    };
+    for (const auto& group : timing_groups(all)) {
+      line();
+      paragraph(Paint::strong, shorten(printable(group[0]->op + " " + group[0]->dtype), widest_name) + "  ", timing_place(*group[0]));
+      line(paint_(Paint::skip, row("kernel", {"a call", "spread", "ns/element", "GB/s", "GFLOP/s", "of limit"})));
+      for (const Timing* t : group) {
+        std::string who = "  " + timing_kernel(*t);
+        if (columns(who) > names) {  // on a line of its own
+          paragraph(Paint::skip, "  ", timing_kernel(*t));
+          who.clear();
+        }
+        const auto number = [](std::optional<double> v) { return v ? figure(*v) : std::string("-"); };
+        if (t->verified && t->median_seconds) {
+          line(row(who, {duration(*t->median_seconds), t->spread ? fmt::format("± {:.0f} %", *t->spread * 100) : "-", number(t->ns_per_element), number(t->gb_per_s), number(t->gflop_per_s), limit_text(*t)}));
+        } else {
+          line(pad(who, names) + "  not timed");
+          if (!t->reason.empty()) paragraph(Paint::skip, "    ", printable(t->reason));
+        }
       }
-      const std::string head =
-          fmt::format("{}  {}  {:>7}", pad(who, names), pad(shorten(printable(t.size), 4), 4), t.threads);
-      const auto number = [](std::optional<double> v) { return v ? figure(*v) : std::string("-"); };
-      if (t.verified && t.median_seconds) {
-        line(fmt::format("{}  {:>10}  {:>7}  {:>9}", head, number(t.ns_per_element), number(t.gb_per_s),
-                         number(t.ratio_to_copy)));
-      } else {
-        line(head + "  not timed");
-        if (!t.reason.empty()) paragraph(Paint::skip, "  ", printable(t.reason));
-      }
+      if (const std::string machine = machine_text(group); !machine.empty()) paragraph(Paint::skip, "  beside: ", machine);
+      for (const Timing* t : group)
+        if (const std::string faster = faster_text(*t); !faster.empty()) paragraph(Paint::skip, "  faster: ", timing_kernel(*t) + ", " + faster);
     }
   }
 

@@ -116,6 +116,11 @@ std::string html(const Records& records) {
     add(dtypes, s.kernel.dtype);
     add(verdicts, std::string(name(s.kernel.verdict)));
   }
+  for (const Timing& t : records.timings) {
+    add(names, t.plugin);
+    add(operators, t.op);
+    add(dtypes, t.dtype);
+  }
   sort_dtypes(dtypes);
   std::string notes;
   for (const std::string& note : records.notes)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The page's tables: timings, every kernel, how it was judged, environments.
+// The page's tables: sweeps, every kernel, how it was judged, environments.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include "reports/html_parts.hpp"
 #include "reports/sweeps.hpp"
@@ -16,44 +14,6 @@ namespace {
 std::string number_cell(const std::string& text) {
   return "<td class=\"number\">" + escape_html(text) + "</td>";
 }
-
-std::string number_cell(std::optional<double> v) { return number_cell(v ? figure(*v) : std::string()); }
-
-// What is compared stands together: operator, dtype, size and threads, then back ends.
-std::vector<const Timing*> grouped(const std::vector<Timing>& all) {
-  std::map<std::string, std::size_t> operators, sizes;
-  std::vector<std::string> dtypes;
-  for (const Timing& t : all) {
-    operators.emplace(t.op, operators.size());
-    sizes.emplace(t.size, sizes.size());
-    if (std::find(dtypes.begin(), dtypes.end(), t.dtype) == dtypes.end()) dtypes.push_back(t.dtype);
-  }
-  sort_dtypes(dtypes);
-  const auto rank = [&](const Timing* t) {
-    return std::make_tuple(operators[t->op],
-                           std::find(dtypes.begin(), dtypes.end(), t->dtype) - dtypes.begin(), sizes[t->size],
-                           t->threads);
-  };
-  std::vector<const Timing*> out;
-  for (const Timing& t : all) out.push_back(&t);
-  std::stable_sort(out.begin(), out.end(),
-                   [&](const Timing* a, const Timing* b) { return rank(a) < rank(b); });
-  return out;
-}
-
-// How fast beside a plain copy of the same bytes: 100 % is as fast as copying.
-std::string speed_cell(std::optional<double> ratio) {
-  if (!ratio || !(*ratio > 0)) return "<td></td>";
-  const double share = 1 / *ratio;
-  return fmt::format(
-      "<td><div class=\"speed\"><span aria-hidden=\"true\"><i style=\"width:{:.1f}%\"></i></span>{:.0f} "
-      "%</div></td>",
-      std::min(share, 1.0) * 100, share * 100);
-}
-
-}  // namespace
-
-namespace {
 
 // Bars by binade of the varied input, from the most negative to the most positive: the largest error, in
 // steps of the square root, and how much of a bar's results are not correctly rounded by its colour.
@@ -107,50 +67,6 @@ std::string html_sweeps(const Records& records) {
                       "<p class=\"quiet\">Errors in ulp of the exact value. > 0.5, > 1, > 2: how many results are off by more; falls: neighbours whose results run against the "
                       "operator's direction; escalated: the share that polynomials left to the enclosure; M/s: millions of inputs a second, the kernel included.</p>\n" +
                           html_table("sweeps", "sweeps", rows + "</tbody>\n"),
-                      true);
-}
-
-std::string html_timings(const Records& records) {
-  if (records.timings.empty()) return "";
-  std::string rows =
-      "<thead><tr><th scope=\"col\">operator</th><th scope=\"col\">type</th><th scope=\"col\">size</th>"
-      "<th class=\"number\" scope=\"col\">threads</th><th scope=\"col\">back end</th><th class=\"number\" "
-      "scope=\"col\">median</th>"
-      "<th class=\"number\" scope=\"col\">min – max</th><th class=\"number\" scope=\"col\">ns/element</th>"
-      "<th class=\"number\" scope=\"col\">GB/s</th><th class=\"number\" scope=\"col\">time ÷ copy</th>"
-      "<th scope=\"col\">speed, copy = 100 %</th></tr></thead>\n<tbody>\n";
-  const Timing* before = nullptr;
-  for (const Timing* t : grouped(records.timings)) {
-    const bool begins = before && std::tie(before->op, before->dtype, before->size, before->threads) !=
-                                      std::tie(t->op, t->dtype, t->size, t->threads);
-    before = t;
-    std::vector<std::string> shape;
-    for (const std::int64_t extent : t->shape) shape.push_back(std::to_string(extent));
-    rows += fmt::format(
-        "<tr class=\"item{}\"{}><th scope=\"row\">{}</th><td>{}</td><td>{} <span class=\"quiet\">{}, "
-        "{}</span></td>",
-        begins ? " begins" : "", html_data(t->plugin, t->op, t->dtype), escape_html(t->op),
-        escape_html(t->dtype), escape_html(t->size), escape_html(join(shape, "×")), bytes_text(t->bytes));
-    rows += number_cell(thousands(t->threads)) + "<td>" +
-            escape_html(t->plugin + (t->kernel == t->op ? "" : " " + t->kernel)) + "</td>";
-    if (t->verified && t->median_seconds) {
-      rows += number_cell(duration(*t->median_seconds));
-      rows += number_cell(t->min_seconds && t->max_seconds
-                              ? duration(*t->min_seconds) + " – " + duration(*t->max_seconds)
-                              : "");
-      rows += number_cell(t->ns_per_element) + number_cell(t->gb_per_s) + number_cell(t->ratio_to_copy) +
-              speed_cell(t->ratio_to_copy);
-    } else {
-      rows += "<td colspan=\"6\">not timed: " +
-              escape_html(t->reason.empty() ? "its outputs were not verified" : t->reason) + "</td>";
-    }
-    rows += "</tr>\n";
-  }
-  return html_section("timings", "Timings",
-                      "<p class=\"quiet\">Of kernels whose timed outputs were verified; beside a copy of the "
-                      "same bytes in the same "
-                      "run.</p>\n" +
-                          html_table("timings", "", rows + "</tbody>\n"),
                       true);
 }
 

@@ -137,12 +137,20 @@ Json sweep(const Sweep& s) {
 }
 
 Json timing(const Timing& t) {
-  Json out{{"plugin", t.plugin},    {"op", t.op},
-           {"kernel", t.kernel},    {"dtype", t.dtype},
-           {"run", t.run},          {"size", t.size},
-           {"shape", t.shape},      {"bytes", t.bytes},
-           {"threads", t.threads},  {"repetitions", t.repetitions},
-           {"verified", t.verified}};
+  Json out{{"plugin", t.plugin}, {"op", t.op}, {"kernel", t.kernel}, {"dtype", t.dtype}, {"run", t.run}, {"size", t.size}};
+  set(out, "call", t.call);
+  set(out, "cache", t.cache);
+  out["shape"] = t.shape;
+  if (t.elements > 0) out["elements"] = t.elements;
+  out["bytes"] = t.bytes;
+  if (t.read + t.written > 0) {
+    out["read"] = t.read;
+    out["written"] = t.written;
+  }
+  set(out, "flops", t.flops);
+  out["threads"] = t.threads;
+  out["repetitions"] = t.repetitions;
+  out["verified"] = t.verified;
   set(out, "reason", t.reason);
   if (t.min_seconds || t.median_seconds || t.max_seconds) {
     Json& seconds = out["seconds"] = Json::object();
@@ -150,10 +158,27 @@ Json timing(const Timing& t) {
     set(seconds, "median", t.median_seconds);
     set(seconds, "max", t.max_seconds);
   }
+  set(out, "spread", t.spread);
+  if (!t.by_repetition.empty()) out["by_repetition"] = t.by_repetition;
   set(out, "ns_per_element", t.ns_per_element);
   set(out, "gb_per_s", t.gb_per_s);
+  set(out, "gflop_per_s", t.gflop_per_s);
   set(out, "copy_seconds", t.copy_seconds);
   set(out, "ratio_to_copy", t.ratio_to_copy);
+  if (const auto& m = t.machine)
+    out["machine"] = {{"copy_gb_per_s", number(m->copy_gb_per_s)}, {"copy_nontemporal_gb_per_s", number(m->copy_nontemporal_gb_per_s)},
+                      {"read_gb_per_s", number(m->read_gb_per_s)}, {"gflop_per_s", number(m->gflop_per_s)}};
+  if (const auto& l = t.limit) {
+    Json& limit = out["limit"] = {{"by", l->by}};
+    set(limit, "seconds", l->seconds);
+    set(limit, "share", l->share);
+  }
+  for (const Timing::Slower& s : t.faster_than) {
+    Json slower{{"plugin", s.plugin}, {"kernel", s.kernel}};
+    set(slower, "times", s.times);
+    set(slower, "p", s.p);
+    out["faster_than"].push_back(slower);
+  }
   set(out, "max_ulp", t.max_ulp);
   return out;
 }

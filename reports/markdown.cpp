@@ -6,6 +6,7 @@
 #include "reports/report.hpp"
 #include "reports/sweeps.hpp"
 #include "reports/text.hpp"
+#include "reports/timings.hpp"
 #include "reports/view.hpp"
 
 namespace karat::reports {
@@ -140,18 +141,23 @@ std::string sweeps(const std::vector<Sweep>& all) {
 
 std::string timings(const std::vector<Timing>& all) {
   if (all.empty()) return "";
-  std::string out = "## Timings\n\n" +
-                    row({"kernel", "size", "threads", "median", "ns/element", "GB/s", "time ÷ copy"}) +
-                    row({"---", "---", "---:", "---:", "---:", "---:", "---:"});
+  std::string out = "## Timings\n\n";
   const auto number = [](std::optional<double> v) { return v ? figure(*v) : std::string(); };
-  for (const Timing& t : all) {
-    const bool timed = t.verified && t.median_seconds;
-    out += row({plain(label(t)), plain(t.size), std::to_string(t.threads),
-                timed ? duration(*t.median_seconds) : "not timed: " + plain(t.reason),
-                timed ? number(t.ns_per_element) : "", timed ? number(t.gb_per_s) : "",
-                timed ? number(t.ratio_to_copy) : ""});
+  for (const auto& group : timing_groups(all)) {
+    out += "**" + plain(group[0]->op + " " + group[0]->dtype) + "** " + plain(timing_place(*group[0])) + "\n\n" + row({"kernel", "a call", "spread", "ns/element", "GB/s", "GFLOP/s", "time ÷ copy", "of the limit", "faster"}) +
+           row({"---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---"});
+    for (const Timing* t : group) {
+      if (!t->verified || !t->median_seconds) {
+        out += row({plain(timing_kernel(*t)), "not timed: " + plain(t->reason), "", "", "", "", "", "", ""});
+        continue;
+      }
+      out += row({plain(timing_kernel(*t)), duration(*t->median_seconds), t->spread ? fmt::format("± {:.0f} %", *t->spread * 100) : "", number(t->ns_per_element), number(t->gb_per_s),
+                  number(t->gflop_per_s), number(t->ratio_to_copy), plain(limit_text(*t)), plain(faster_text(*t))});
+    }
+    if (const std::string machine = machine_text(group); !machine.empty()) out += "\nBeside: " + machine + ".\n";
+    out += "\n";
   }
-  return out + "\n";
+  return out;
 }
 
 }  // namespace

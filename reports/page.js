@@ -15,7 +15,7 @@
         (!want.d || d === undefined || d === want.d) && (!want.v || v === undefined || v === want.v);
     };
     for (const item of items) item.hidden = !matches(item);
-    for (const row of document.querySelectorAll("tr.auto")) row.hidden = !row.querySelector(".item:not([hidden])");
+    for (const row of document.querySelectorAll("tr.auto, tbody.auto")) row.hidden = !row.querySelector(".item:not([hidden])");
     // Columns of the matrix: a heading over several counts those that are left.
     for (const cell of document.querySelectorAll("#matrix td, #matrix th[data-d]"))
       cell.hidden = (want.b && cell.dataset.b !== want.b) || (want.d && cell.dataset.d !== want.d);

@@ -95,7 +95,7 @@ class Merger {
   }
 
  private:
-  using Key = std::array<std::string, 7>;
+  using Key = std::array<std::string, 9>;
 
   void environment(const nlohmann::json& value, Place place) {
     out_.runs.push_back({file_, line_, environment_fields(value, place, out_.unknown_fields), {}});
@@ -150,7 +150,7 @@ class Merger {
   }
 
   void timing(Timing t) {
-    Key key{t.plugin, t.op, t.kernel, t.dtype, t.size, std::to_string(t.threads)};
+    Key key{t.plugin, t.op, t.kernel, t.dtype, t.size, std::to_string(t.threads), {}, t.call, t.cache};
     for (const std::int64_t extent : t.shape) key[6] += std::to_string(extent) + ",";
     const std::string label =
         "timing " + t.plugin + "/" + t.op + " " + t.kernel + " " + t.dtype + " " + t.size;

@@ -262,6 +262,42 @@ Sweep sweep_fields(const nlohmann::json& value, Place place, std::uint64_t& unkn
   return out;
 }
 
+namespace {
+
+void timing_parts(Fields& f, Place place, Timing& out, std::uint64_t& unknown) {
+  if (const auto* seconds = f.object("seconds")) {
+    Fields s(*seconds, "timing record, `seconds`", place);
+    out.min_seconds = s.number("min");
+    out.median_seconds = s.number("median");
+    out.max_seconds = s.number("max");
+    unknown += s.unknown();
+  }
+  if (const auto* machine = f.object("machine")) {
+    Fields m(*machine, "timing record, `machine`", place);
+    const auto rate = [&](const char* field) { return m.number(field).value_or(0); };
+    out.machine = {rate("copy_gb_per_s"), rate("copy_nontemporal_gb_per_s"), rate("read_gb_per_s"), rate("gflop_per_s")};
+    unknown += m.unknown();
+  }
+  if (const auto* limit = f.object("limit")) {
+    Fields l(*limit, "timing record, `limit`", place);
+    out.limit = {l.text("by"), l.number("seconds"), l.number("share")};
+    unknown += l.unknown();
+  }
+  if (const auto* list = f.array("by_repetition"))
+    for (const auto& seconds : *list) {
+      if (!seconds.is_number()) f.wrong("by_repetition", "an array of numbers");
+      out.by_repetition.push_back(seconds.get<double>());
+    }
+  if (const auto* list = f.array("faster_than"))
+    for (const auto& item : *list) {
+      Fields s(item, "timing record, `faster_than`", place);
+      out.faster_than.push_back({s.get_text("plugin"), s.get_text("kernel"), s.number("times"), s.number("p")});
+      unknown += s.unknown();
+    }
+}
+
+}  // namespace
+
 Timing timing_fields(const nlohmann::json& value, Place place, std::uint64_t& unknown) {
   Fields f(value, "timing record", place);
   Timing out;
@@ -270,21 +306,23 @@ Timing timing_fields(const nlohmann::json& value, Place place, std::uint64_t& un
   out.kernel = f.get_text("kernel");
   out.dtype = f.get_text("dtype");
   out.size = f.get_text("size");
+  out.call = f.text("call");
+  out.cache = f.text("cache");
   out.shape = f.integers("shape");
+  out.elements = f.count("elements");
   out.bytes = f.count("bytes");
+  out.read = f.count("read");
+  out.written = f.count("written");
   out.threads = f.get_count("threads");
   out.repetitions = f.count("repetitions");
   out.verified = f.get_flag("verified");
   out.reason = f.text("reason");
-  if (const auto* seconds = f.object("seconds")) {
-    Fields s(*seconds, "timing record, `seconds`", place);
-    out.min_seconds = s.number("min");
-    out.median_seconds = s.number("median");
-    out.max_seconds = s.number("max");
-    unknown += s.unknown();
-  }
+  timing_parts(f, place, out, unknown);
+  out.spread = f.number("spread");
   out.ns_per_element = f.number("ns_per_element");
   out.gb_per_s = f.number("gb_per_s");
+  out.gflop_per_s = f.number("gflop_per_s");
+  out.flops = f.number("flops");
   out.copy_seconds = f.number("copy_seconds");
   out.ratio_to_copy = f.number("ratio_to_copy");
   out.max_ulp = f.figure("max_ulp");

@@ -128,17 +128,33 @@ struct Sweep {
   std::size_t run = 0;
 };
 
+// A kernel in one benchmark.  What it holds is absent where nothing was timed, or an older karat wrote it.
 struct Timing {
+  struct Machine {  // what was measured beside it
+    double copy_gb_per_s = 0, copy_nontemporal_gb_per_s = 0, read_gb_per_s = 0, gflop_per_s = 0;
+    bool operator==(const Machine&) const = default;
+  };
+  struct Limit {
+    std::string by;  // "memory", "arithmetic"
+    std::optional<double> seconds, share;
+  };
+  struct Slower {  // a kernel that took significantly longer in the same benchmark
+    std::string plugin, kernel;
+    std::optional<double> times, p;
+  };
   std::string plugin, op, kernel, dtype;
-  std::string size;
+  std::string size, call, cache;  // call: where the size is "call"; cache: "warm", "cold", or empty
   std::vector<std::int64_t> shape;
-  std::uint64_t bytes = 0, threads = 0, repetitions = 0;
+  std::uint64_t elements = 0, bytes = 0, read = 0, written = 0, threads = 0, repetitions = 0;
   bool verified = false;
   std::string reason;  // why there is no time
-  // Absent where nothing was timed.
-  std::optional<double> min_seconds, median_seconds, max_seconds;
-  std::optional<double> ns_per_element, gb_per_s, copy_seconds, ratio_to_copy;
+  std::optional<double> min_seconds, median_seconds, max_seconds, spread;
+  std::vector<double> by_repetition;
+  std::optional<double> ns_per_element, gb_per_s, gflop_per_s, flops, copy_seconds, ratio_to_copy;
   std::optional<double> max_ulp;
+  std::optional<Machine> machine;
+  std::optional<Limit> limit;
+  std::vector<Slower> faster_than;
   std::size_t run = 0;
 };
 

@@ -135,8 +135,6 @@ std::string phase_text(const wire::StatusPage& page) {
       return "in scratch_bytes()";
     case Phase::run:
       return "in run()";
-    case Phase::copy:
-      return "while the worker copies";
     case Phase::control_lost:
       return "when the worker answered";
   }

@@ -145,15 +145,14 @@ class Worker {
   // nullopt as well if it crashed there: run() meets the same, and reports it.
   std::optional<std::string> declines();
 
-  // Times the prepared call: `repeats` runs, each one's seconds by the worker's clock.
-  // Outputs are poisoned once, before the first.  Status as in run.
+  // Times the prepared call: `repeats` runs, each one's seconds by the worker's clock, whose own
+  // time is taken off.  Outputs are poisoned once, before the first.  `cold`: every tensor is
+  // flushed from the caches before each run.  Status as in run.
   struct Timing {
     Outcome outcome;
     std::vector<double> seconds;
   };
-  Timing time(std::uint64_t poison, int repeats);
-  // The same for memcpy of all input bytes to the outputs' storage (threads of the call).
-  Timing time_copy(int repeats);
+  Timing time(std::uint64_t poison, int repeats, bool cold = false);
 
   int restarts() const;  // how many workers died so far
 

@@ -46,7 +46,7 @@ Status status_of(wire::Answer code) {
   throw wire::Malformed("no such answer");
 }
 
-// Reads the answer to supports, run, time or copy.  Throws wire::Malformed.
+// Reads the answer to supports or run.  Throws wire::Malformed.
 Answer read_answer(std::span<const std::byte> bytes, Outcome& outcome) {
   wire::Unpacker in(bytes);
   Answer answer;
@@ -114,8 +114,8 @@ struct Worker::State {
     ++restarts;
     laid_out = false;
   }
-  std::vector<double> call(wire::Request request, int repeats, std::uint64_t poison, Outcome& outcome);
-  bool exchange(wire::Request request, int repeats, Outcome& outcome, Answer& answer);
+  std::vector<double> run(int repeats, bool cold, std::uint64_t poison, Outcome& outcome);
+  bool exchange(const wire::Packer& request, Outcome& outcome, Answer& answer);
   Process::Watch watch() const {
     const std::size_t tensors = layout ? layout->total_bytes() : 0;
     return {limits.call_time, limits.memory_bytes + wire::kShadowRatio * tensors, tensors};
@@ -185,17 +185,14 @@ bool Worker::State::ready(Outcome& outcome) {
 }
 
 // One request and its answer.  False: the process ended, and the outcome says how.
-bool Worker::State::exchange(wire::Request request, int repeats, Outcome& outcome, Answer& answer) {
-  wire::Packer message;
+bool Worker::State::exchange(const wire::Packer& request, Outcome& outcome, Answer& answer) {
   if (!laid_out) {
     wire::Packer description;
     layout->pack(description);
     process->send(description);
     laid_out = true;
   }
-  message.put(request);
-  if (request != wire::Request::supports) message.put(std::int32_t{repeats});
-  process->send(message);  // a failure shows as the end of the process
+  process->send(request);  // a failure shows as the end of the process
   auto end = process->wait(watch());
   if (end == Process::End::message) {
     try {
@@ -210,12 +207,13 @@ bool Worker::State::exchange(wire::Request request, int repeats, Outcome& outcom
   return false;
 }
 
-std::vector<double> Worker::State::call(wire::Request request, int repeats, std::uint64_t poison,
-                                        Outcome& outcome) {
+std::vector<double> Worker::State::run(int repeats, bool cold, std::uint64_t poison, Outcome& outcome) {
   if (!ready(outcome)) return {};
   layout->before_call(poison);
   Answer answer;
-  const bool lives = exchange(request, repeats, outcome, answer);
+  wire::Packer request;
+  request.put(wire::Request::run).put(std::int32_t{repeats}).put(static_cast<std::uint8_t>(cold));
+  const bool lives = exchange(request, outcome, answer);
   outcome.printed = printable(process->take_printed(), kPrintedBytes, true);
   layout->after_call(outcome);
   if (!lives) {
@@ -229,7 +227,7 @@ std::vector<double> Worker::State::call(wire::Request request, int repeats, std:
     process->kill();
     laid_out = false;
   }
-  if (!info.interposed.empty() && request == wire::Request::run && outcome.status == Status::ok)
+  if (!info.interposed.empty() && outcome.status == Status::ok)
     outcome.process_changed = explain_interposed(info.interposed) + (outcome.process_changed.empty() ? "" : "; " + outcome.process_changed);
   return std::move(answer.seconds);
 }
@@ -266,7 +264,7 @@ std::vector<std::span<std::byte>> Worker::prepare(const CallSpec& call) {
 
 Outcome Worker::run(std::uint64_t poison) {
   Outcome outcome;
-  state_->call(wire::Request::run, 1, poison, outcome);
+  state_->run(1, false, poison, outcome);
   return outcome;
 }
 
@@ -275,24 +273,19 @@ std::optional<std::string> Worker::declines() {
   Answer answer;
   // What goes wrong here goes wrong in run() as well, and is reported there.
   if (!state_->ready(outcome)) return std::nullopt;
-  if (!state_->exchange(wire::Request::supports, 1, outcome, answer)) {
+  wire::Packer request;
+  request.put(wire::Request::supports);
+  if (!state_->exchange(request, outcome, answer)) {
     state_->lost();
     return std::nullopt;
   }
   return outcome.status == Status::declined ? std::optional(outcome.detail) : std::nullopt;
 }
 
-Worker::Timing Worker::time(std::uint64_t poison, int repeats) {
+Worker::Timing Worker::time(std::uint64_t poison, int repeats, bool cold) {
   if (repeats < 1) throw std::invalid_argument("Worker::time: repeats must be 1 or more");
   Timing timing;
-  timing.seconds = state_->call(wire::Request::run, repeats, poison, timing.outcome);
-  return timing;
-}
-
-Worker::Timing Worker::time_copy(int repeats) {
-  if (repeats < 1) throw std::invalid_argument("Worker::time_copy: repeats must be 1 or more");
-  Timing timing;
-  timing.seconds = state_->call(wire::Request::copy, repeats, ~std::uint64_t{0}, timing.outcome);
+  timing.seconds = state_->run(repeats, cold, poison, timing.outcome);
   return timing;
 }
 

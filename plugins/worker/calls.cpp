@@ -5,14 +5,13 @@
 #include <time.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <system_error>
-#include <thread>
 
 #include "plugins/worker/faults.hpp"
+#include "plugins/worker/flush.hpp"
 #include "plugins/worker/fp_environment.hpp"
 #include "plugins/worker/loaded_plugin.hpp"
 #include "plugins/worker/process_state.hpp"
@@ -35,10 +34,24 @@ class Stopwatch {
     return static_cast<double>(now.tv_sec - start_.tv_sec) +
            static_cast<double>(now.tv_nsec - start_.tv_nsec) * 1e-9;
   }
+  // What an empty measurement says, at least.
+  static double own_seconds() {
+    static const double least = [] {
+      double seconds = 1;
+      for (int i = 0; i < 1000; ++i) seconds = std::min(seconds, std::max(0.0, Stopwatch().seconds()));
+      return seconds;
+    }();
+    return least;
+  }
 
  private:
   timespec start_;
 };
+
+// Every tensor of the call, as it lies in memory.
+void flush_tensors(const MappedCall& call) {
+  for (const auto& tensor : call.tensors()) flush_from_caches(tensor.data, tensor.bytes);
+}
 
 // In-out storage as it was before the first repetition.
 class Snapshot {
@@ -71,7 +84,7 @@ void ask_kernel(const karat_kernel& kernel, MappedCall& call, wire::StatusPage& 
   }
 }
 
-void run_kernel(const karat_kernel& kernel, MappedCall& call, int repeats, std::size_t memory_limit,
+void run_kernel(const karat_kernel& kernel, MappedCall& call, const Repeats& repeats, std::size_t memory_limit,
                 wire::StatusPage& page, Result& result) {
   ask_kernel(kernel, call, page, result);
   if (result.answer != wire::Answer::ok) return;
@@ -97,15 +110,17 @@ void run_kernel(const karat_kernel& kernel, MappedCall& call, int repeats, std::
   }
 
   std::unique_ptr<Snapshot> snapshot;
-  if (repeats > 1) snapshot = std::make_unique<Snapshot>(call);
-  result.seconds.reserve(static_cast<std::size_t>(repeats));
-  for (int i = 0; i < repeats; ++i) {
+  if (repeats.count > 1) snapshot = std::make_unique<Snapshot>(call);
+  result.seconds.reserve(static_cast<std::size_t>(repeats.count));
+  const double own = Stopwatch::own_seconds();
+  for (int i = 0; i < repeats.count; ++i) {
     if (i > 0) snapshot->restore();
+    if (repeats.cold) flush_tensors(call);
     const FpControl before = reset_fp_control();
     set_phase(page, wire::Phase::run);
     const Stopwatch watch;
     const std::int32_t code = kernel.run(&kernel, call.with_data());
-    const double seconds = std::max(0.0, watch.seconds());  // whether the clock can be trusted is asked later
+    const double seconds = std::max(0.0, watch.seconds() - own);  // whether the clock can be trusted is asked later
     const FpControl after = read_fp_control();
     if (!(after == before)) {
       reset_fp_control();
@@ -158,124 +173,15 @@ Result guarded(const MappedCall& call, wire::StatusPage& page, F&& work) {
   return result;
 }
 
-// One thread's share of the copy: it owns the outputs' bytes [begin, end), and writes every
-// input byte that falls there when the inputs are laid over the outputs round after round.
-struct Share {
-  struct Piece {
-    std::byte* to;
-    const std::byte* from;
-    std::size_t bytes;
-  };
-  std::vector<Piece> pieces;
-  void copy() const {
-    for (const Piece& piece : pieces) std::memcpy(piece.to, piece.from, piece.bytes);
-  }
-};
-
-struct Run {
-  std::byte* data;
-  std::size_t bytes;
-};
-
-// The part of `runs`, taken as one sequence, that begins at `offset`.
-Run part_at(const std::vector<Run>& runs, std::size_t offset) {
-  for (const Run& run : runs) {
-    if (offset < run.bytes) return {run.data + offset, run.bytes - offset};
-    offset -= run.bytes;
-  }
-  return {nullptr, 0};
-}
-
-std::size_t total(const std::vector<Run>& runs) {
-  std::size_t sum = 0;
-  for (const Run& run : runs) sum += run.bytes;
-  return sum;
-}
-
-std::vector<Share> split(const std::vector<Run>& inputs, const std::vector<Run>& outputs,
-                         std::size_t threads) {
-  constexpr std::size_t line = 64;
-  const std::size_t in = total(inputs), out = total(outputs);
-  std::vector<Share> shares(threads);
-  if (in == 0 || out == 0) return shares;
-  const std::size_t width = std::min(in, out);
-  const std::size_t step = (width / threads + line) / line * line;
-  for (std::size_t t = 0; t < threads; ++t) {
-    const std::size_t first = std::min(t * step, width), last = std::min(first + step, width);
-    for (std::size_t round = 0; round < in; round += out)
-      for (std::size_t at = first; at < last && round + at < in;) {
-        const Run from = part_at(inputs, round + at), to = part_at(outputs, at);
-        const std::size_t bytes = std::min({from.bytes, to.bytes, last - at});
-        shares[t].pieces.push_back({to.data, from.data, bytes});
-        at += bytes;
-      }
-  }
-  return shares;
-}
-
 }  // namespace
 
 Result ask(const karat_kernel& kernel, MappedCall& call, wire::StatusPage& page) {
   return guarded(call, page, [&](Result& result) { ask_kernel(kernel, call, page, result); });
 }
 
-Result run(const karat_kernel& kernel, MappedCall& call, int repeats, std::size_t memory_limit,
+Result run(const karat_kernel& kernel, MappedCall& call, const Repeats& repeats, std::size_t memory_limit,
            wire::StatusPage& page) {
   return guarded(call, page, [&](Result& result) { run_kernel(kernel, call, repeats, memory_limit, page, result); });
-}
-
-Result copy(MappedCall& call, int repeats, wire::StatusPage& page) {
-  Result result;
-  set_phase(page, wire::Phase::copy);
-  std::vector<Run> inputs, outputs;
-  std::vector<std::vector<std::byte>> sources;  // of in-out storage: a copy onto itself would cost nothing
-  for (const auto& tensor : call.tensors()) {
-    if (tensor.role == KARAT_OUTPUT || tensor.role == KARAT_INOUT)
-      outputs.push_back({tensor.data, tensor.bytes});
-    if (tensor.restored) {
-      auto& source = sources.emplace_back(tensor.data, tensor.data + tensor.bytes);
-      inputs.push_back({source.data(), source.size()});
-    } else if (tensor.role == KARAT_INPUT) {
-      inputs.push_back({tensor.data, tensor.bytes});
-    }
-  }
-
-  const auto threads = static_cast<std::size_t>(std::clamp(call.threads(), 1, 1024));
-  const std::vector<Share> shares = split(inputs, outputs, threads);
-  std::barrier start(static_cast<std::ptrdiff_t>(threads)), stop(static_cast<std::ptrdiff_t>(threads));
-  std::vector<std::jthread> helpers;
-  try {
-    for (std::size_t t = 1; t < threads; ++t)
-      helpers.emplace_back([&, t] {
-        for (int i = 0; i < repeats; ++i) {
-          start.arrive_and_wait();
-          shares[t].copy();
-          stop.arrive_and_wait();
-        }
-      });
-  } catch (const std::system_error& error) {
-    for (std::size_t missing = helpers.size(); missing < threads; ++missing) {
-      start.arrive_and_drop();
-      stop.arrive_and_drop();
-    }
-    helpers.clear();
-    result.answer = wire::Answer::host_error;
-    result.detail = "cannot start " + std::to_string(threads) + " threads for the copy: " + error.what();
-    return result;
-  }
-  result.seconds.reserve(static_cast<std::size_t>(repeats));
-  for (int i = 0; i < repeats; ++i) {
-    // The watch starts before the others are let go, so that it covers all of their work.
-    const Stopwatch watch;
-    if (threads > 1) start.arrive_and_wait();
-    shares[0].copy();
-    if (threads > 1) stop.arrive_and_wait();
-    result.seconds.push_back(watch.seconds());
-    page.progress.fetch_add(1, std::memory_order_relaxed);
-  }
-  helpers.clear();
-  set_phase(page, wire::Phase::idle);
-  return result;
 }
 
 }  // namespace karat::worker

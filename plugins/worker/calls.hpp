@@ -23,12 +23,14 @@ struct Result {
 // Asks supports() alone: ok or declined.
 Result ask(const karat_kernel& kernel, MappedCall& call, wire::StatusPage& page);
 
-// supports, scratch_bytes, and `repeats` times run; in-out storage is restored before each
-// repetition but the first.  Never throws.
-Result run(const karat_kernel& kernel, MappedCall& call, int repeats, std::size_t memory_limit,
-           wire::StatusPage& page);
+struct Repeats {
+  int count = 1;
+  bool cold = false;  // the tensors are in no cache when a call begins
+};
 
-// Copies all input bytes to the outputs' storage, `repeats` times, on the call's threads.
-Result copy(MappedCall& call, int repeats, wire::StatusPage& page);
+// supports, scratch_bytes, and so many times run; in-out storage is restored before each
+// repetition but the first.  The clock's own time is taken off.  Never throws.
+Result run(const karat_kernel& kernel, MappedCall& call, const Repeats& repeats, std::size_t memory_limit,
+           wire::StatusPage& page);
 
 }  // namespace karat::worker

@@ -96,10 +96,12 @@ class Session {
       case wire::Request::supports:
         return answer([&] { return ask(*loaded_.rows[row()], *call_, page_); });
       case wire::Request::run:
-        return answer(
-            [&] { return run(*loaded_.rows[row()], *call_, in.next<std::int32_t>(), memory_, page_); });
-      case wire::Request::copy:
-        return answer([&] { return copy(*call_, in.next<std::int32_t>(), page_); });
+        return answer([&] {
+          Repeats repeats;
+          repeats.count = in.next<std::int32_t>();
+          repeats.cold = in.next<std::uint8_t>() != 0;
+          return run(*loaded_.rows[row()], *call_, repeats, memory_, page_);
+        });
       default:
         leave();
     }

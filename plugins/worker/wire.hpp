@@ -37,7 +37,7 @@ inline constexpr std::size_t kShadowRatio = std::string_view(KARAT_SANITIZE) == 
 inline constexpr std::size_t kShadowRatio = 0;
 #endif
 
-enum class Request : std::uint32_t { load = 1, layout, supports, run, time, copy };
+enum class Request : std::uint32_t { load = 1, layout, supports, run };
 
 // A worker's answer begins with one of these.
 enum class Answer : std::uint32_t { ok = 0, declined, failed, out_of_memory, host_error };
@@ -53,7 +53,6 @@ enum class Phase : std::uint32_t {
   supports,
   scratch,
   run,
-  copy,
   control_lost  // it could not answer: somebody closed the control descriptor
 };
 

@@ -188,16 +188,7 @@ std::optional<SweepSubject> sweep_subject(const host::Worker& worker, const std:
     why = to_text(*level) + " has no rule for " + op->name + " in " + std::string(known->name);
     return std::nullopt;
   }
-  subject.level = claim ? both(*own, *claim) : *own;
-  const auto compute = std::find_if(formats().begin(), formats().end(), [&](const Format& f) { return static_cast<std::int32_t>(f.dtype) == kernel.compute_dtype; });
-  if (compute != formats().end() && compute->precision < format(known->compute).precision) {
-    subject.level.compute = compute->dtype;
-    if (subject.level.also) {
-      Level also = *subject.level.also;
-      also.compute = compute->dtype;
-      subject.level.also = std::make_shared<const Level>(also);
-    }
-  }
+  subject.level = with_compute_type(claim ? both(*own, *claim) : *own, *known, kernel.compute_dtype);
   return subject;
 }
 
