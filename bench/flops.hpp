@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // How many operations a call is: additions, multiplications, divisions, roots and elementary functions of
 // the row's first accepted algorithm, each counted once, and those that it writes twice as well; comparisons,
-// moves, scaling by powers of two, and what is made of attributes alone count nothing.  The algorithm's own template is run over Priced on small tensors, which leaves every
-// operation on a tape, and the counts are carried to the call's extents: they are a polynomial of first degree
-// in each of them, which is asked of a further point before it is believed.
+// moves, scaling by powers of two, and what is made of attributes alone count nothing.  The algorithm's own
+// template is run over Priced on small tensors, which leaves every operation on a tape, and the counts are carried
+// to the call's extents: they are a polynomial of first degree in each of them, which is asked of a further point
+// before it is believed.
 #pragma once
 
 #include <cstdint>

@@ -72,11 +72,13 @@ std::uint8_t Read(const std::uint8_t* from, std::size_t bytes) {
 }
 
 // Twelve sums that do not wait for each other: as many as hide a multiply-add's latency, and 16 registers hold.
+// They begin at different numbers: compilers make one of equal ones.
 template <class T>
 double MultiplyAdds(std::int64_t steps) {
   const hn::ScalableTag<T> d;
   const auto m = hn::Set(d, T(0.5)), s = hn::Set(d, T(1));
-  auto a = hn::Set(d, T(1)), b = a, c = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a, n = a;
+  const auto from = [d](int value) { return hn::Set(d, static_cast<T>(value)); };
+  auto a = from(1), b = from(2), c = from(3), e = from(4), f = from(5), g = from(6), h = from(7), i = from(8), j = from(9), k = from(10), l = from(11), n = from(12);
   for (std::int64_t step = 0; step < steps; ++step) {
     a = hn::MulAdd(a, m, s);
     b = hn::MulAdd(b, m, s);
