@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Vectors of doubles for one instruction set, and sums and products that lose nothing.
-// Included once for each target: kernels/operators/exp.cpp shows how.
+// Included once for each target: kernels/elementary/exp.cpp shows how.
 
 #if defined(KARAT_KERNELS_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef KARAT_KERNELS_LANES_INL_H_

@@ -28,6 +28,44 @@ const char* wrong_instruction_set() {
   return instruction_set() == nullptr ? "KARAT_ISA names an instruction set that this processor or build does not have" : nullptr;
 }
 
+struct Addresses {
+  std::uintptr_t begin = 0, end = 0;
+  bool meet(const Addresses& other) const { return begin < other.end && other.begin < end; }
+};
+
+// From a tensor's first element to its last; none if it has no elements.
+Addresses addresses_of(const karat_tensor& t) {
+  const std::size_t size = t.dtype == KARAT_I64 ? 8 : element_size(t.dtype);
+  std::uintptr_t last = 0;
+  for (std::int32_t d = 0; d < t.rank; ++d) {
+    if (t.shape[d] == 0) return {};
+    last += static_cast<std::uintptr_t>((t.shape[d] - 1) * t.strides[d]) * size;
+  }
+  const auto begin = reinterpret_cast<std::uintptr_t>(t.data);
+  return {begin, begin + last + size};
+}
+
+bool alike(const karat_tensor& a, const karat_tensor& b) {
+  return a.data == b.data && a.dtype == b.dtype && a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape) && std::equal(a.strides, a.strides + a.rank, b.strides);
+}
+
+// Whether something that is written lies among something else, other than in place where the row allows it.
+// supports() sees no addresses.
+bool tensors_overlap(const karat_kernel& row, const karat_call& call) {
+  for (std::int32_t i = 0; i < call.tensor_count; ++i) {
+    const karat_tensor& written = *call.tensors[i];
+    if (written.role == KARAT_INPUT) continue;
+    const Addresses its = addresses_of(written);
+    for (std::int32_t j = 0; j < call.tensor_count; ++j) {
+      const karat_tensor& other = *call.tensors[j];
+      if (i == j || !its.meet(addresses_of(other))) continue;
+      const bool in_place = (row.capabilities & KARAT_IN_PLACE) != 0 && written.role == KARAT_OUTPUT && other.role == KARAT_INPUT && alike(written, other);
+      if (!in_place) return true;
+    }
+  }
+  return false;
+}
+
 std::int32_t supports(const karat_kernel* self, const karat_call* call, const char** reason) {
   const char* why = wrong_instruction_set();
   if (why == nullptr) why = operator_of(self).declines(self->dtype, *call);
@@ -41,6 +79,7 @@ std::size_t scratch_bytes(const karat_kernel* self, const karat_call* call) {
 
 std::int32_t run(const karat_kernel* self, const karat_call* call) try {
   if (wrong_instruction_set() != nullptr) return KARAT_FAILED;
+  if (tensors_overlap(*self, *call)) return KARAT_FAILED;
   operator_of(self).run(self->dtype, *call);
   return KARAT_OK;
 } catch (const std::bad_alloc&) {

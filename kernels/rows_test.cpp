@@ -225,6 +225,40 @@ TEST_CASE("A softmax along an inner axis is that of its slices") {
     }
 }
 
+TEST_CASE("An output that lies among an input's elements, other than in place, is refused and nothing is written") {
+  for (const Op& op : ops())
+    for (const std::int32_t dtype : op.dtypes) {
+      const karat_kernel& row = find_row(op.name, dtype, op.kernel);
+      const std::size_t size = format_of(dtype).bytes;
+      const std::int64_t n = 20, one = 1, two = 2;
+      std::vector<std::byte> memory(64 * size, std::byte{0x11}), other(64 * size, std::byte{0x11});
+      const auto run = [&](std::size_t at, const std::int64_t* stride) {
+        std::vector<karat_tensor> tensors(static_cast<std::size_t>(op.inputs), {sizeof(karat_tensor), "in", KARAT_INPUT, dtype, other.data(), 1, 0, &n, &one});
+        tensors[0].data = memory.data() + 8 * size;
+        tensors.push_back({sizeof(karat_tensor), "out", KARAT_OUTPUT, dtype, memory.data() + at * size, 1, 0, &n, stride});
+        std::vector<const karat_tensor*> pointers;
+        for (const karat_tensor& t : tensors) pointers.push_back(&t);
+        std::vector<karat_attribute> attributes;
+        for (const auto& [name, value] : op.attributes) {
+          const bool axis = std::string_view(name) == "axis";
+          attributes.push_back({sizeof(karat_attribute), name, axis ? KARAT_INTEGER : KARAT_NUMBER, 0, value, 0, nullptr, nullptr});
+        }
+        std::vector<const karat_attribute*> attribute_pointers;
+        for (const karat_attribute& attribute : attributes) attribute_pointers.push_back(&attribute);
+        const karat_call call{sizeof(karat_call), pointers.data(), static_cast<std::int32_t>(pointers.size()), static_cast<std::int32_t>(attributes.size()),
+                              attribute_pointers.data(), 1, 0, nullptr, 0};
+        REQUIRE(row.supports(&row, &call, nullptr) == 1);
+        return row.run(&row, &call);
+      };
+      INFO(op.name << " " << op.kernel << " " << name_of(dtype));
+      for (const std::size_t at : {0, 7, 9, 27}) CHECK(run(at, &one) != KARAT_OK);
+      CHECK(run(8, &two) != KARAT_OK);
+      CHECK(std::all_of(memory.begin(), memory.end(), [](std::byte b) { return b == std::byte{0x11}; }));
+      CHECK(run(28, &one) == KARAT_OK);  // right behind it
+      CHECK(run(8, &one) == KARAT_OK);   // in place
+    }
+}
+
 TEST_CASE("Kernels work in place of each input") {
   for (const Op& op : ops())
     for (const std::int32_t dtype : op.dtypes)
