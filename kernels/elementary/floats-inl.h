@@ -61,10 +61,10 @@ HWY_INLINE Two Fnma(Two x, Two y, Two z) { return {hn::NegMulAdd(x.a, y.a, z.a),
 HWY_INLINE Two Abs(Two x) { return {hn::Abs(x.a), hn::Abs(x.b)}; }
 HWY_INLINE Two MinusAbs(Two x) { return {hn::Or(x.a, hn::Set(FD(), -0.0f)), hn::Or(x.b, hn::Set(FD(), -0.0f))}; }
 HWY_INLINE Two Larger(Two x, Two y) { return {hn::Max(x.a, y.a), hn::Max(x.b, y.b)}; }  // not of NaN
-HWY_INLINE Two WithSign(Two x, Two sign) { return {hn::CopySign(x.a, sign.a), hn::CopySign(x.b, sign.b)}; }
-HWY_INLINE TwoMasks Negative(Two x) { return {hn::Lt(x.a, hn::Zero(FD())), hn::Lt(x.b, hn::Zero(FD()))}; }
-HWY_INLINE Two Choose(TwoMasks m, Two yes, Two no) { return {hn::IfThenElse(m.a, yes.a, no.a), hn::IfThenElse(m.b, yes.b, no.b)}; }
 HWY_INLINE Two ChooseOrZero(TwoMasks m, Two yes) { return {hn::IfThenElseZero(m.a, yes.a), hn::IfThenElseZero(m.b, yes.b)}; }
+HWY_INLINE Two Smaller(Two x, Two y) { return {hn::Min(x.a, y.a), hn::Min(x.b, y.b)}; }
+HWY_INLINE Two WithSign(Two x, Two sign) { return {hn::CopySign(x.a, sign.a), hn::CopySign(x.b, sign.b)}; }
+HWY_INLINE Two Choose(TwoMasks m, Two yes, Two no) { return {hn::IfThenElse(m.a, yes.a, no.a), hn::IfThenElse(m.b, yes.b, no.b)}; }
 // Both are false for NaN.
 HWY_INLINE TwoMasks AtLeastNumber(Two x, float low) {
   const FV v = hn::Set(FD(), low);
@@ -129,12 +129,26 @@ struct ExpFloats {
   }
 };
 
+// 1/(1 + e^-x) for both signs: without a choice of numerators, and with 2^k in the place of a table, as 1 + p
+// need not be more than one float here.
 struct SigmoidFloats {
   static HWY_INLINE TwoMasks Inside(Two x) { return AtLeastNumber(x, -64); }
   static HWY_INLINE Two Of(Two x) {
-    const TwoSums z = SumOf(PowersOfE(Larger(MinusAbs(x), Both(-64))));
-    const TwoMasks negative = Negative(x);
-    return Value(Divide({Choose(negative, z.hi, Both(1)), ChooseOrZero(negative, z.lo)}, Plus(1, z)));
+    using namespace minimax;
+    const Two t = Smaller(Larger(x, Both(-64)), Both(64));
+    const Two shifted = Fnma(t, Both(kLog2E), Both(0x1.8p23f));
+    const Two k = shifted - Both(0x1.8p23f);
+    // k times ln2 to 17 bits is exact, and so is the difference.
+    const Two r = Fnma(k, Both(kLn2Low), Fnma(k, Both(kLn2High), Both(-0.0f) - t));
+    Two series = Both(static_cast<float>(kExp6[4]));
+    for (int i = 3; i >= 0; --i) series = Fma(series, r, Both(static_cast<float>(kExp6[i])));
+    const Two p = Fma(r * r, series, r);
+    const auto power = [](FV bits) HWY_ATTR { return hn::BitCast(FD(), hn::ShiftLeft<23>(hn::Sub(hn::BitCast(FDI(), bits), hn::Set(FDI(), 0x4b400000 - 127)))); };
+    const Two scale = {power(shifted.a), power(shifted.b)};
+    const Two z = Fma(scale, p, scale), z_low = Fma(scale, p, scale - z);
+    const Two d = Both(1) + z, low = (Smaller(z, Both(1)) - (d - Larger(z, Both(1)))) + z_low;
+    const Two inverse = Both(1) / d;
+    return Fma(Fnma(inverse, low, Fnma(inverse, d, Both(1))), inverse, inverse);
   }
 };
 

@@ -81,10 +81,13 @@ inline constexpr double kLog1p6[] = {
     0x1.99bfed1751bc5p-3,  // 0.20007310130514902
 };
 
-// ln2/8 to 14 bits, the rest, and 8/ln 2.
+// ln2/8 to 14 bits, the rest, and 8/ln 2; ln2 to 17 bits, the rest, and 1/ln 2.
 inline constexpr float kEighthOfLn2High = 0x1.62e0000000000p-4f;
 inline constexpr float kEighthOfLn2Low = 0x1.0bfbe80000000p-18f;
 inline constexpr float kEighthsOfLog2E = 0x1.7154760000000p+3f;
+inline constexpr float kLn2High = 0x1.62e4000000000p-1f;
+inline constexpr float kLn2Low = 0x1.7f7d1c0000000p-20f;
+inline constexpr float kLog2E = 0x1.7154760000000p+0f;
 
 // 2^(j/8), j = 0 … 7, twice
 alignas(64) inline constexpr float kRoots[] = {

@@ -99,8 +99,11 @@ def for_floats():
     """e^t = 2^(n/8)·(1 + p): the table twice over, for vectors of sixteen."""
     eighth = log(mpf(2)) / 8
     high = mpf(int(eighth * 2 ** 17)) / 2 ** 17
-    print("// ln2/8 to 14 bits, the rest, and 8/ln 2.")
-    for name, value in (("kEighthOfLn2High", high), ("kEighthOfLn2Low", eighth - high), ("kEighthsOfLog2E", 1 / eighth)):
+    ln2 = log(mpf(2))
+    high_of_ln2 = mpf(int(ln2 * 2 ** 17)) / 2 ** 17
+    print("// ln2/8 to 14 bits, the rest, and 8/ln 2; ln2 to 17 bits, the rest, and 1/ln 2.")
+    for name, value in (("kEighthOfLn2High", high), ("kEighthOfLn2Low", eighth - high), ("kEighthsOfLog2E", 1 / eighth),
+                        ("kLn2High", high_of_ln2), ("kLn2Low", ln2 - high_of_ln2), ("kLog2E", 1 / ln2)):
         print(f"inline constexpr float {name} = {single(value).hex()}f;")
     print()
     roots = [mpf(2) ** (mpf(j % 8) / 8) for j in range(16)]
