@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// oneDNN as a back end: its eltwise and softmax_v2 primitives, one call a primitive.
+// oneDNN as a back end: its eltwise and softmax_v2 primitives, one call a primitive; layers.cpp has the others.
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <dnnl.hpp>
 
 #include "plugins/adapter.hpp"
+#include "plugins/onednn/layers.hpp"
 
 // Of the OpenMP library that oneDNN is linked to.  By hand: omp.h comes with the compiler, and
 // clang's belongs to another library.
@@ -244,6 +245,7 @@ KARAT_EXPORT const karat_plugin* karat_plugin_entry(const karat_host*) {
       row.supports = supports;
       rows.push_back(row);
     }
-  return karat::adapter::publish("onednn", version.c_str(), "oneDNN's eltwise and softmax primitives",
+  for (const karat_kernel& row : karat::onednn::layer_rows()) rows.push_back(row);
+  return karat::adapter::publish("onednn", version.c_str(), "oneDNN's primitives",
                                  std::move(rows));
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <set>
 #include <string>
 
 #include <catch2/catch.hpp>
 
 #include "plugins/plugin_testing.hpp"
+#include "plugins/scene_testing.hpp"
 
 using namespace karat::plugin_testing;
 
@@ -13,6 +15,12 @@ const Plugin& onednn() {
   static const Plugin plugin(KARAT_PLUGIN_DIR "/onednn.so");
   return plugin;
 }
+
+const Plugin& plain() {
+  static const Plugin plugin(KARAT_PLUGIN_DIR "/plain.so");
+  return plugin;
+}
+bool is_layer(const karat_kernel& row) { return std::string(row.kernel) != "eltwise" && std::string(row.kernel) != "softmax_v2"; }
 
 // Whether the library has the operator in this dtype on this processor; f32 it always has.
 bool available(const karat_kernel& row) {
@@ -24,17 +32,17 @@ bool available(const karat_kernel& row) {
 }
 }  // namespace
 
-TEST_CASE("onednn offers 21 operators in f32 and bf16") {
+TEST_CASE("onednn offers 35 operators in f32 and bf16") {
   std::set<std::string> ops;
   for (const karat_kernel* row : onednn().kernels()) ops.insert(row->op);
-  CHECK(ops.size() == 21);
-  CHECK(onednn()->kernel_count == 42);
+  CHECK(ops.size() == 35);
+  CHECK(onednn()->kernel_count == 70);
   CHECK(std::string(onednn()->version).find("2.") == 0);
 }
 
 TEST_CASE("every row of onednn computes its operator on every shape, tail and alignment") {
   for (const karat_kernel* row : onednn().kernels()) {
-    if (!available(*row)) continue;
+    if (is_layer(*row) || !available(*row)) continue;
     const bool softmax = std::string(row->op).find("softmax") != std::string::npos;
     std::vector<std::vector<std::int64_t>> shapes{{1},          {7},        {16},      {257}, {3, 5},
                                                   {2, 3, 4, 5}, {4, 1, 33}, {2, 0, 3}, {0}};
@@ -54,7 +62,7 @@ TEST_CASE("every row of onednn computes its operator on every shape, tail and al
 TEST_CASE("the rows of onednn that claim it compute in place") {
   int claimed = 0;
   for (const karat_kernel* row : onednn().kernels())
-    if ((row->capabilities & KARAT_IN_PLACE) && available(*row)) {
+    if ((row->capabilities & KARAT_IN_PLACE) && !is_layer(*row) && available(*row)) {
       ++claimed;
       for (std::int64_t axis : {0, 1}) {
         INFO(row->op << " dtype " << row->dtype << " axis " << axis);
@@ -89,4 +97,18 @@ TEST_CASE("onednn declines what its primitives cannot express, and says why") {
   CHECK(Call(tanh, std::vector<std::int64_t>(12, 1)).supported());
   CHECK(!Call(tanh, std::vector<std::int64_t>(13, 1)).supported(&reason));
   CHECK(reason.find("12") != std::string::npos);
+}
+
+TEST_CASE("every layer of onednn computes its operator, flush to either guard page and with threads") {
+  for (const karat_kernel* row : onednn().kernels()) {
+    if (!is_layer(*row)) continue;
+    for (const Layout& layout : {Layout{.at_end = true}, Layout{.at_end = false, .offset = 3}, Layout{.threads = 3}}) {
+      INFO(row->op << " dtype " << row->dtype);
+      const Outcome o = outcome(*row, plain(), layout);
+      CHECK(o.differing == std::vector<std::string>());
+      if (row->dtype == KARAT_F32) CHECK(o.agreed > 0);
+      const auto lacks = [](const std::string& why) { return why.starts_with("oneDNN has no primitive descriptor for") || why.starts_with("oneDNN refuses"); };
+      if (o.agreed == 0) CHECK(std::any_of(o.declined.begin(), o.declined.end(), lacks));
+    }
+  }
 }
