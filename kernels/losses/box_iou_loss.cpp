@@ -42,8 +42,8 @@ HWY_INLINE Box LoadBoxes(const double* p) {
 }
 
 struct Pairs {
-  V side[2], other_side[2];   // of p and of g
-  V shared[2], beyond[2];     // s and o
+  V side[2], other_side[2];    // of p and of g
+  V shared[2], beyond[2];      // s and o
   V intersection, apart, all;  // S, (|P| − S) + (|G| − S), U
   M disjoint, nan;
 
@@ -123,7 +123,10 @@ class Boxes {
   static constexpr std::int64_t kWork = 32;  // of a pair of boxes, in elements that are added up
 
   Boxes(std::int32_t dtype, const Arguments& arguments)
-      : dtype_(dtype), p_(dense(arguments, "p", KARAT_INPUT, dtype)), g_(dense(arguments, "g", KARAT_INPUT, dtype)), logarithm_(arguments.is("kind", "log")) {
+      : dtype_(dtype),
+        p_(dense(arguments, "p", KARAT_INPUT, dtype)),
+        g_(dense(arguments, "g", KARAT_INPUT, dtype)),
+        logarithm_(arguments.is("kind", "log")) {
     require(p_.rank == 2 && p_.shape[1] == 4, "p is not of shape (N, 4)");
     require(shape_of(g_) == shape_of(p_), "g has not the shape of p");
     require(logarithm_ || arguments.is("kind", "linear"), "kind is linear or log");
@@ -142,7 +145,8 @@ class Boxes {
     std::fill(to + n, to + 4 * Losses::kBlock, 0.0);
   }
   void write(const Block& from, std::int64_t begin, std::int64_t end, void* boxes) const {
-    narrow(dtype_, from, static_cast<std::size_t>(4 * (end - begin)), static_cast<std::byte*>(boxes) + 4 * begin * static_cast<std::int64_t>(element_size(dtype_)));
+    narrow(dtype_, from, static_cast<std::size_t>(4 * (end - begin)),
+           static_cast<std::byte*>(boxes) + 4 * begin * static_cast<std::int64_t>(element_size(dtype_)));
   }
   static std::size_t padded(std::int64_t n) { return (static_cast<std::size_t>(n) + 15) / 16 * 16; }
 
@@ -175,7 +179,10 @@ class Forward {
 class Backward {
  public:
   Backward(std::int32_t dtype, const Arguments& arguments)
-      : arguments_(arguments), boxes_(dtype, arguments), gradients_(dtype, arguments, boxes_.terms(), Boxes::kWork), dp_(dense(arguments, "dp", KARAT_OUTPUT, dtype)) {
+      : arguments_(arguments),
+        boxes_(dtype, arguments),
+        gradients_(dtype, arguments, boxes_.terms(), Boxes::kWork),
+        dp_(dense(arguments, "dp", KARAT_OUTPUT, dtype)) {
     require(shape_of(dp_) == boxes_.shape(), "dp has not the shape of p");
   }
   void run() const {

@@ -49,7 +49,8 @@ HWY_INLINE V LogOf(V x) {
 
 // Calls body(row, chunk, i) for the chunks of terms begin … end − 1; i counts terms from begin on.
 template <class T, class Body>
-HWY_INLINE void ForChunks(const ProbabilityTerms& terms, const RowsIn<T>& rows, std::int64_t begin, std::int64_t end, const Body& body) {
+HWY_INLINE void ForChunks(const ProbabilityTerms& terms, const RowsIn<T>& rows, std::int64_t begin, std::int64_t end,
+                          const Body& body) {
   for (std::int64_t term = begin; term < end; ++term) {
     if (terms.chunks)
       body(0, rows.chunk(term), term - begin);
@@ -90,8 +91,12 @@ void BackwardTerms(const ProbabilityTerms& terms, const double* dy, std::int64_t
   });
 }
 
-void ForwardFloats(const ProbabilityTerms& terms, std::int64_t begin, std::int64_t end, double* losses) { ForwardTerms<float>(terms, begin, end, losses); }
-void ForwardDoubles(const ProbabilityTerms& terms, std::int64_t begin, std::int64_t end, double* losses) { ForwardTerms<double>(terms, begin, end, losses); }
+void ForwardFloats(const ProbabilityTerms& terms, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardTerms<float>(terms, begin, end, losses);
+}
+void ForwardDoubles(const ProbabilityTerms& terms, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardTerms<double>(terms, begin, end, losses);
+}
 void BackwardFloats(const ProbabilityTerms& terms, const double* dy, std::int64_t begin, std::int64_t end, void* dp) {
   BackwardTerms<float>(terms, dy, begin, end, dp);
 }
@@ -117,7 +122,10 @@ HWY_EXPORT(BackwardDoubles);
 class Probabilities {
  public:
   Probabilities(std::int32_t dtype, const Arguments& arguments)
-      : dtype_(dtype), t_(dense(arguments, "t", KARAT_INPUT, dtype)), p_(dense(arguments, "p", KARAT_INPUT, dtype)), rows_(shape_of(t_)) {
+      : dtype_(dtype),
+        t_(dense(arguments, "t", KARAT_INPUT, dtype)),
+        p_(dense(arguments, "p", KARAT_INPUT, dtype)),
+        rows_(shape_of(t_)) {
     require(t_.rank >= 1, "t has no axis of classes");
     require(shape_of(p_) == rows_, "p has not the shape of t");
     classes_ = rows_.back();
@@ -140,19 +148,23 @@ class Probabilities {
 class Forward {
  public:
   Forward(std::int32_t dtype, const Arguments& arguments)
-      : dtype_(dtype), arguments_(arguments), probabilities_(dtype, arguments), losses_(dtype, arguments, probabilities_.rows(), probabilities_.classes()) {
+      : dtype_(dtype),
+        arguments_(arguments),
+        probabilities_(dtype, arguments),
+        losses_(dtype, arguments, probabilities_.rows(), probabilities_.classes()) {
     rows_ = losses_.count();
     if (!losses_.each()) losses_.share(probabilities_.chunks(), kRowChunk);
   }
   std::size_t scratch_bytes() const { return losses_.scratch_bytes(); }
   void run() const {
     const ProbabilityTerms terms = probabilities_.terms(!losses_.each());
-    losses_.run(arguments_.scratch(), arguments_.threads(), static_cast<double>(rows_), [&](std::int64_t begin, std::int64_t end, double* losses) {
-      if (dtype_ == KARAT_F64)
-        HWY_DYNAMIC_DISPATCH(ForwardDoubles)(terms, begin, end, losses);
-      else
-        HWY_DYNAMIC_DISPATCH(ForwardFloats)(terms, begin, end, losses);
-    });
+    losses_.run(arguments_.scratch(), arguments_.threads(), static_cast<double>(rows_),
+                [&](std::int64_t begin, std::int64_t end, double* losses) {
+                  if (dtype_ == KARAT_F64)
+                    HWY_DYNAMIC_DISPATCH(ForwardDoubles)(terms, begin, end, losses);
+                  else
+                    HWY_DYNAMIC_DISPATCH(ForwardFloats)(terms, begin, end, losses);
+                });
   }
 
  private:

@@ -4,8 +4,8 @@
 //
 // Method: four samples at a time.  The gradient reads X once where a sample is one chunk (2048 numbers), otherwise once
 // for the residuals and once chunk by chunk; parts of samples have sums of their own, added up in their order.  f64
-// keeps the roundings of products and sums (each sum as if taken in twice the precision and rounded); f32, f16 and bf16
-// in double, where their products are exact, rounded once.
+// keeps the roundings of products and sums (each residual and each sum as if taken in twice the precision and rounded
+// once); f32, f16 and bf16 in double, where their products are exact, rounded once.
 #include <algorithm>
 
 #include "kernels/blocks.hpp"
@@ -51,7 +51,8 @@ HWY_INLINE void AddProduct(Accumulator& sum, V a, V b) { sum.Add(TwoProduct(a, b
 
 template <class T>
 struct Readers {
-  explicit Readers(const Samples& s) : x{{s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}} {}
+  explicit Readers(const Samples& s)
+      : x{{s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}, {s.dtype, s.x, s.length}} {}
   RowsIn<T> x[kTogether];
 };
 
@@ -86,7 +87,8 @@ HWY_INLINE void ResidualsOf(const Samples& samples, Readers<T>& readers, std::in
     });
   }
   double y[kCount];
-  widen(samples.dtype, static_cast<const std::byte*>(samples.y) + first * static_cast<std::int64_t>(element_size(samples.dtype)), kCount, y);
+  widen(samples.dtype, static_cast<const std::byte*>(samples.y) + first * static_cast<std::int64_t>(element_size(samples.dtype)),
+        kCount, y);
   for (int k = 0; k < kCount; ++k) r[k] = total(add_terms(Sum{y[k], 0}, -SumOf(sums[k])));
 }
 
@@ -122,7 +124,8 @@ HWY_INLINE void AddColumns(Readers<T>& readers, std::int64_t first, const RowChu
 
 // Σ r_n·x_n of a chunk over samples begin … end − 1.  r: those of all samples, or nullptr: they are taken here.
 template <class T>
-void SumColumns(const Samples& samples, std::int64_t begin, std::int64_t end, const RowChunk& chunk, const double* r, ColumnSums& sums) {
+void SumColumns(const Samples& samples, std::int64_t begin, std::int64_t end, const RowChunk& chunk, const double* r,
+                ColumnSums& sums) {
   Readers<T> readers(samples);
   std::fill_n(sums.hi, kRowChunk, 0.0);
   std::fill_n(sums.lo, kRowChunk, 0.0);
@@ -143,7 +146,8 @@ void ResidualsLanes(const Samples& samples, std::int64_t begin, std::int64_t end
   else
     Residuals<float>(samples, begin, end, r);
 }
-void ColumnLanes(const Samples& samples, std::int64_t begin, std::int64_t end, const RowChunk& chunk, const double* r, ColumnSums& sums) {
+void ColumnLanes(const Samples& samples, std::int64_t begin, std::int64_t end, const RowChunk& chunk, const double* r,
+                 ColumnSums& sums) {
   if (samples.dtype == KARAT_F64)
     SumColumns<double>(samples, begin, end, chunk, r, sums);
   else
@@ -194,14 +198,17 @@ class Regression {
 class Forward {
  public:
   Forward(std::int32_t dtype, const Arguments& arguments)
-      : arguments_(arguments), regression_(dtype, arguments), losses_(dtype, arguments, {regression_.number()}, regression_.length()) {}
+      : arguments_(arguments),
+        regression_(dtype, arguments),
+        losses_(dtype, arguments, {regression_.number()}, regression_.length()) {}
   std::size_t scratch_bytes() const { return regression_.scratch_bytes() + losses_.scratch_bytes(); }
   void run() const {
     const Samples samples = regression_.read(arguments_.scratch());
-    losses_.run(arguments_.scratch() + regression_.scratch_bytes(), arguments_.threads(), [&](std::int64_t begin, std::int64_t end, double* losses) {
-      HWY_DYNAMIC_DISPATCH(ResidualsLanes)(samples, begin, end, losses);
-      for (std::int64_t i = 0; i < end - begin; ++i) losses[i] *= losses[i];
-    });
+    losses_.run(arguments_.scratch() + regression_.scratch_bytes(), arguments_.threads(),
+                [&](std::int64_t begin, std::int64_t end, double* losses) {
+                  HWY_DYNAMIC_DISPATCH(ResidualsLanes)(samples, begin, end, losses);
+                  for (std::int64_t i = 0; i < end - begin; ++i) losses[i] *= losses[i];
+                });
   }
 
  private:
@@ -223,7 +230,8 @@ class Backward {
     require(shape_of(dtheta_) == Shape{regression_.length()}, "dtheta has not the shape of theta");
     // Enough parts of samples for many threads, each worth its sums.
     const std::int64_t worth = regression_.number() * std::min(regression_.length(), kRowChunk) / (16 * kRowChunk);
-    const std::int64_t parts = std::clamp<std::int64_t>(worth, 1, std::max<std::int64_t>(1, 64 / std::max<std::int64_t>(1, chunks_)));
+    const std::int64_t parts =
+        std::clamp<std::int64_t>(worth, 1, std::max<std::int64_t>(1, 64 / std::max<std::int64_t>(1, chunks_)));
     grain_ = std::max<std::int64_t>(1, (regression_.number() + parts - 1) / parts);
     parts_ = std::max<std::int64_t>(1, (regression_.number() + grain_ - 1) / grain_);
   }
@@ -249,15 +257,19 @@ class Backward {
       const RowChunk chunk = chunk_of(samples.length, i);
       for (std::size_t c = 0; c < chunk.n; ++c) {
         Sum sum;
-        for (std::int64_t part = i * parts_; part < (i + 1) * parts_; ++part) sum = add_terms(sum, Sum{sums[part].hi[c], std::isfinite(sums[part].hi[c]) ? sums[part].lo[c] : 0});
+        for (std::int64_t part = i * parts_; part < (i + 1) * parts_; ++part)
+          sum = add_terms(sum, Sum{sums[part].hi[c], std::isfinite(sums[part].hi[c]) ? sums[part].lo[c] : 0});
         d[c] = dy * total(sum) / n;
       }
-      narrow(dtheta_.dtype, d, chunk.n, static_cast<std::byte*>(dtheta_.data) + chunk.begin * static_cast<std::int64_t>(element_size(dtheta_.dtype)));
+      narrow(dtheta_.dtype, d, chunk.n,
+             static_cast<std::byte*>(dtheta_.data) + chunk.begin * static_cast<std::int64_t>(element_size(dtheta_.dtype)));
     });
   }
 
  private:
-  std::size_t residuals_bytes() const { return chunks_ > 1 ? static_cast<std::size_t>(regression_.number()) * sizeof(double) : 0; }
+  std::size_t residuals_bytes() const {
+    return chunks_ > 1 ? static_cast<std::size_t>(regression_.number()) * sizeof(double) : 0;
+  }
   double load_dy() const {
     double dy = 0;
     widen(dy_.dtype, dy_.data, 1, &dy);

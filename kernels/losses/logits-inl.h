@@ -4,7 +4,7 @@
 // With m the row's maximum and e_c = e^(x_c − m), S = Σ e_c is kept as a sum of two doubles in which the 1 of the
 // maximum stands apart: rest = S − 1 keeps its digits where one logit dominates.
 //   double  x − m as an exact sum, e_c to 0.6 ulp, S to 2^-56.
-//   float   x − m rounded once, as every f32 kernel does, and e_c to 1 ulp of f32: each e_c is off by (|x_c − m|/2 + 1)
+//   float   x − m rounded once, and e_c to 1 ulp of f32: each e_c is off by (|x_c − m|/2 + 1)
 //           ulp at most.  S in 32 partial sums of at most 64 terms a chunk, chunks in double.
 // e_c is stored times kUnit, so that it is a normal number down to where a float or a double has no e_c at all.
 
@@ -94,7 +94,8 @@ HWY_INLINE Sum SumOf(const Accumulator& a) {
   Store(a.hi, hi);
   Store(a.lo, lo);
   Sum sum;
-  for (size_t lane = 0; lane < hn::Lanes(D()); ++lane) sum = add_terms(sum, Sum{hi[lane], std::isfinite(hi[lane]) ? lo[lane] : 0});
+  for (size_t lane = 0; lane < hn::Lanes(D()); ++lane)
+    sum = add_terms(sum, Sum{hi[lane], std::isfinite(hi[lane]) ? lo[lane] : 0});
   return sum;
 }
 
@@ -200,13 +201,20 @@ struct DoubleSums {
   HWY_INLINE void Add(const DoubleSums& other) { Add(Pair{other.sum.hi, other.sum.lo}); }
 };
 
-// e[i] = e^(x[i] − m)·kUnit, and their sum divided by kUnit.  What comes behind x, most often the next row, is asked for
-// meanwhile: a row's maximum takes less time than its way from memory.
+// What comes behind a row, most often the next one, is asked for during the exponentials: a maximum takes less time than
+// a row's way from memory, and so do the stores.  Nothing is read, whatever lies there.
+template <class T>
+HWY_INLINE void AskForNext(const T* x, const T* e) {
+  hwy::Prefetch(x);
+  __builtin_prefetch(e, 1);
+}
+
+// e[i] = e^(x[i] − m)·kUnit, and their sum divided by kUnit.
 inline HWY_NOINLINE Sum ExpRow(const float* x, size_t n, float max, float* e) {
   const Tag<float> f;
   const auto m = hn::Set(f, max);
   const auto sums = SumVectors<FloatSums>(x, n, -std::numeric_limits<float>::infinity(), [=](Lane<float> x_i, size_t i) HWY_ATTR {
-    hwy::Prefetch(x + n + i);
+    AskForNext(x + n + i, e + n + i);
     const auto e_i = ExpUnits(hn::Sub(x_i, m));
     StoreUpTo(e_i, e, i, n);
     return e_i;
@@ -215,7 +223,8 @@ inline HWY_NOINLINE Sum ExpRow(const float* x, size_t n, float max, float* e) {
   // One maximum and less than a half: the rest by itself.
   if (!(s >= 1 && s < 1.5)) return {s, 0};
   const auto unit = hn::Set(f, static_cast<float>(kUnit<float>));
-  const auto others = SumVectors<FloatSums>(e, n, 0.0f, [=](Lane<float> e_i, size_t) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(e_i, unit), e_i); });
+  const auto others = SumVectors<FloatSums>(
+      e, n, 0.0f, [=](Lane<float> e_i, size_t) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(e_i, unit), e_i); });
   const double rest = others.Total() / kUnit<float>;
   return s - rest > 0.5 ? two_sum(1, rest) : Sum{rest, 0};
 }
@@ -223,7 +232,7 @@ inline HWY_NOINLINE Sum ExpRow(const float* x, size_t n, float max, float* e) {
 inline HWY_NOINLINE Sum ExpRow(const double* x, size_t n, double max, double* e) {
   const V m = Num(max);
   const auto sums = SumVectors<DoubleSums>(x, n, -std::numeric_limits<double>::infinity(), [=](V x_i, size_t i) HWY_ATTR {
-    hwy::Prefetch(x + n + i);
+    AskForNext(x + n + i, e + n + i);
     const Pair e_i = ExpUnits(x_i, m);
     StoreUpTo(e_i.hi, e, i, n);
     return e_i;
@@ -293,7 +302,8 @@ HWY_INLINE void ScaleRow(const T* e, size_t n, const Scaling& scaling, T* out) {
 // out[i] = e[i]·factor − u[i]·b; out may be e; u is read to the end of a vector.
 template <class T>
 HWY_INLINE void ScaleAndSubtractRow(const T* e, const double* u, size_t n, const Scaling& scaling, long double b, T* out) {
-  const V first = Num(scaling.first), second = Num(scaling.second), minus = Num(static_cast<double>(-b / static_cast<long double>(scaling.second)));
+  const V first = Num(scaling.first), second = Num(scaling.second),
+          minus = Num(static_cast<double>(-b / static_cast<long double>(scaling.second)));
   for (size_t i = 0; i < n; i += hn::Lanes(D())) {
     const V difference = hn::MulAdd(ElementsOr(e, i, n, T(0)), first, hn::Mul(Load(u + i), minus));
     ElementsUpTo(hn::Mul(difference, second), out, i, n);

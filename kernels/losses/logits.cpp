@@ -6,7 +6,8 @@ namespace {
 constexpr std::int64_t kBehind = 16;  // doubles that lanes may read behind the last weight
 }  // namespace
 
-ClassWeights::ClassWeights(std::int32_t dtype, const Arguments& arguments, std::int64_t classes) : dtype_(dtype), classes_(classes) {
+ClassWeights::ClassWeights(std::int32_t dtype, const Arguments& arguments, std::int64_t classes)
+    : dtype_(dtype), classes_(classes) {
   const karat_tensor& w = dense(arguments, "w", KARAT_INPUT, dtype);
   w_ = is_absent(w) ? nullptr : &w;
   require(w_ == nullptr || shape_of(w) == Shape{classes}, "w is not one weight a class");

@@ -75,13 +75,17 @@ class RowsOut : public RowChunks<T> {
  public:
   using RowChunks<T>::RowChunks;
   // Where its elements are to be written, before finish().
-  T* start(std::int64_t row, const RowChunk& chunk) { return this->stored() ? static_cast<T*>(target(row, chunk)) : this->buffer_; }
+  T* start(std::int64_t row, const RowChunk& chunk) {
+    return this->stored() ? static_cast<T*>(target(row, chunk)) : this->buffer_;
+  }
   void finish(std::int64_t row, const RowChunk& chunk) {
     if (!this->stored()) narrow(this->dtype_, this->buffer_, chunk.n, target(row, chunk));
   }
   // Memory for the exponentials of a row: where the gradient is to be written, if that can be.  Its way into the cache
   // then takes no time of its own.
-  T* exponentials(std::int64_t row, T* otherwise) { return this->one() && this->stored() ? start(row, this->chunk(0)) : otherwise; }
+  T* exponentials(std::int64_t row, T* otherwise) {
+    return this->one() && this->stored() ? start(row, this->chunk(0)) : otherwise;
+  }
   void fill(std::int64_t row, T value) {
     for (std::int64_t i = 0; i < this->number(); ++i) {
       const RowChunk chunk = this->chunk(i);

@@ -20,7 +20,8 @@ std::int64_t count_of(const Shape& shape) {
 }
 
 // y or dy of a loss with these terms.
-const karat_tensor& reduced(const Arguments& arguments, const char* name, std::int32_t role, std::int32_t dtype, const Shape& terms, Reduction reduction) {
+const karat_tensor& reduced(const Arguments& arguments, const char* name, std::int32_t role, std::int32_t dtype,
+                            const Shape& terms, Reduction reduction) {
   const karat_tensor& t = dense(arguments, name, role, dtype);
   if (reduction == Reduction::none)
     require(shape_of(t) == terms, "reduction none has a loss for each term");

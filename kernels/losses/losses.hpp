@@ -46,7 +46,9 @@ class Losses {
   using Terms = std::function<void(std::int64_t begin, std::int64_t end, double* losses)>;
   // Writes y; the mean divides by `divisor`.  `scratch`: scratch_bytes() of memory.
   void run(std::byte* scratch, int threads, double divisor, const Terms& terms) const;
-  void run(std::byte* scratch, int threads, const Terms& terms) const { run(scratch, threads, static_cast<double>(count()), terms); }
+  void run(std::byte* scratch, int threads, const Terms& terms) const {
+    run(scratch, threads, static_cast<double>(count()), terms);
+  }
   void store(double y) const;
 
  private:

@@ -3,7 +3,8 @@
 // mask_iou_loss_backward: its gradient by p.
 //
 // Method: masks.hpp has the formulas.  Two passes for the gradient, sums by pieces of 8192 elements.  No term is
-// negative: f64, which keeps the roundings of sums, to 4 ulp; f32, f16 and bf16 in double, rounded once.
+// negative in the loss: f64, which keeps the roundings of sums, to 4 ulp, gradients as far as their two terms do not
+// cancel; f32, f16 and bf16 in double, rounded once.
 #include "kernels/losses/masks.hpp"
 #include "kernels/operator.hpp"
 

@@ -57,9 +57,8 @@ OverlapSums SumPieceOf(const Masks& masks, std::int64_t mask, std::int64_t piece
       const V difference = hn::Sub(a, b);
       return hn::Mul(difference, difference);
     });
-  return SumPiece<T>(masks, mask, piece, [](V a, V b) HWY_ATTR {
-    return hn::MulAdd(a, hn::Sub(Num(1), b), hn::Mul(b, hn::Sub(Num(1), a)));
-  });
+  return SumPiece<T>(masks, mask, piece,
+                     [](V a, V b) HWY_ATTR { return hn::MulAdd(a, hn::Sub(Num(1), b), hn::Mul(b, hn::Sub(Num(1), a))); });
 }
 
 template <class T>
@@ -79,7 +78,8 @@ void WritePiece(const Masks& masks, std::int64_t mask, std::int64_t piece, const
         ElementsUpTo(hn::MulAdd(hn::Sub(a, b), by_difference, hn::Mul(a, by_p)), to, c, chunk.n);
       }
     } else {
-      for (size_t c = 0; c < chunk.n; c += hn::Lanes(D())) ElementsUpTo(hn::MulAdd(ElementsOr(g_i, c, chunk.n, T(0)), by_g, first), to, c, chunk.n);
+      for (size_t c = 0; c < chunk.n; c += hn::Lanes(D()))
+        ElementsUpTo(hn::MulAdd(ElementsOr(g_i, c, chunk.n, T(0)), by_g, first), to, c, chunk.n);
     }
     out.finish(mask, chunk);
   }
@@ -147,7 +147,9 @@ void Masks::for_each_piece(const std::function<void(std::int64_t, std::int64_t)>
   });
 }
 
-std::size_t Masks::scratch_bytes() const { return static_cast<std::size_t>(number_ * std::max<std::int64_t>(1, pieces())) * sizeof(OverlapSums); }
+std::size_t Masks::scratch_bytes() const {
+  return static_cast<std::size_t>(number_ * std::max<std::int64_t>(1, pieces())) * sizeof(OverlapSums);
+}
 
 const OverlapSums* Masks::sums(std::byte* scratch) const {
   auto* const sums = reinterpret_cast<OverlapSums*>(scratch);
@@ -156,7 +158,9 @@ const OverlapSums* Masks::sums(std::byte* scratch) const {
     std::fill_n(sums, number_, OverlapSums{});
     return sums;
   }
-  for_each_piece([&](std::int64_t mask, std::int64_t piece) { HWY_DYNAMIC_DISPATCH(SumOfPiece)(*this, mask, piece, sums[mask * each + piece]); });
+  for_each_piece([&](std::int64_t mask, std::int64_t piece) {
+    HWY_DYNAMIC_DISPATCH(SumOfPiece)(*this, mask, piece, sums[mask * each + piece]);
+  });
   if (each == 1) return sums;
   for (std::int64_t mask = 0; mask < number_; ++mask) {
     OverlapSums sum;
@@ -175,7 +179,9 @@ Masks::Ratio Masks::ratio(const OverlapSums& sums) const {
   return {total(sums.difference), total(numerator), total(add_terms(numerator, sums.difference))};
 }
 
-double Masks::loss(const Ratio& ratio) const { return ratio.empty() && !nan_ ? loss_if_empty_ : ratio.difference / ratio.denominator; }
+double Masks::loss(const Ratio& ratio) const {
+  return ratio.empty() && !nan_ ? loss_if_empty_ : ratio.difference / ratio.denominator;
+}
 
 MaskLoss::MaskLoss(std::int32_t dtype, const Arguments& arguments, Overlap overlap)
     : scratch_(arguments.scratch()), masks_(dtype, arguments, overlap), losses_(dtype, arguments, {masks_.number()}, 16) {}
@@ -198,7 +204,8 @@ MaskLossGradient::MaskLossGradient(std::int32_t dtype, const Arguments& argument
 void MaskLossGradient::run() const {
   const OverlapSums* const sums = masks_.sums(scratch_);
   auto* const reaching = reinterpret_cast<double*>(scratch_ + masks_.scratch_bytes());
-  gradients_.run(masks_.threads(), [&](std::int64_t begin, std::int64_t end, const double* dy) { std::copy_n(dy, end - begin, reaching + begin); });
+  gradients_.run(masks_.threads(),
+                 [&](std::int64_t begin, std::int64_t end, const double* dy) { std::copy_n(dy, end - begin, reaching + begin); });
   masks_.for_each_piece([&](std::int64_t mask, std::int64_t piece) {
     const Masks::Ratio ratio = masks_.ratio(sums[mask]);
     Slopes slopes;

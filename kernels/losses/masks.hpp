@@ -82,7 +82,9 @@ class MaskLoss {
 class MaskLossGradient {
  public:
   MaskLossGradient(std::int32_t dtype, const Arguments& arguments, Overlap overlap);
-  std::size_t scratch_bytes() const { return masks_.scratch_bytes() + static_cast<std::size_t>(masks_.number()) * sizeof(double); }
+  std::size_t scratch_bytes() const {
+    return masks_.scratch_bytes() + static_cast<std::size_t>(masks_.number()) * sizeof(double);
+  }
   void run() const;
 
  private:

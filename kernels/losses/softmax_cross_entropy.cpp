@@ -140,8 +140,12 @@ void BackwardRows(const IndexedRows& rows, const double* dy, double divisor, std
   }
 }
 
-void ForwardFloats(const IndexedRows& rows, std::int64_t begin, std::int64_t end, double* losses) { ForwardRows<float>(rows, begin, end, losses); }
-void ForwardDoubles(const IndexedRows& rows, std::int64_t begin, std::int64_t end, double* losses) { ForwardRows<double>(rows, begin, end, losses); }
+void ForwardFloats(const IndexedRows& rows, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardRows<float>(rows, begin, end, losses);
+}
+void ForwardDoubles(const IndexedRows& rows, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardRows<double>(rows, begin, end, losses);
+}
 void BackwardFloats(const IndexedRows& rows, const double* dy, double divisor, std::int64_t begin, std::int64_t end, void* dx) {
   BackwardRows<float>(rows, dy, divisor, begin, end, dx);
 }
@@ -186,10 +190,13 @@ class Logits {
   int threads() const { return threads_; }
   bool zero_if_all_ignored() const { return zero_; }
 
-  std::size_t scratch_bytes() const { return weights_.scratch_bytes() + static_cast<std::size_t>(kept_parts().number()) * sizeof(Kept); }
+  std::size_t scratch_bytes() const {
+    return weights_.scratch_bytes() + static_cast<std::size_t>(kept_parts().number()) * sizeof(Kept);
+  }
   IndexedRows read(std::byte* scratch) {
     if (!weights_.absent() || smoothing_ != 0) weights_.read(scratch);
-    return {dtype_, classes_, x_.data, static_cast<const std::int64_t*>(t_.data), ignored_, smoothing_, weights_.values(), weights_.total()};
+    return {dtype_,   classes_,   x_.data,           static_cast<const std::int64_t*>(t_.data),
+            ignored_, smoothing_, weights_.values(), weights_.total()};
   }
 
   // Of the rows that are not ignored.
@@ -239,7 +246,10 @@ class Logits {
 class Forward {
  public:
   Forward(std::int32_t dtype, const Arguments& arguments)
-      : dtype_(dtype), scratch_(arguments.scratch()), logits_(dtype, arguments), losses_(dtype, arguments, {logits_.rows()}, logits_.classes()) {}
+      : dtype_(dtype),
+        scratch_(arguments.scratch()),
+        logits_(dtype, arguments),
+        losses_(dtype, arguments, {logits_.rows()}, logits_.classes()) {}
   std::size_t scratch_bytes() const { return logits_.scratch_bytes() + losses_.scratch_bytes(); }
   void run() {
     const IndexedRows rows = logits_.read(scratch_);
@@ -249,12 +259,13 @@ class Forward {
       if (kept.rows == 0 && logits_.zero_if_all_ignored()) return losses_.store(0);
       divisor = total(kept.weights);
     }
-    losses_.run(scratch_ + logits_.scratch_bytes(), logits_.threads(), divisor, [&](std::int64_t begin, std::int64_t end, double* losses) {
-      if (dtype_ == KARAT_F64)
-        HWY_DYNAMIC_DISPATCH(ForwardDoubles)(rows, begin, end, losses);
-      else
-        HWY_DYNAMIC_DISPATCH(ForwardFloats)(rows, begin, end, losses);
-    });
+    losses_.run(scratch_ + logits_.scratch_bytes(), logits_.threads(), divisor,
+                [&](std::int64_t begin, std::int64_t end, double* losses) {
+                  if (dtype_ == KARAT_F64)
+                    HWY_DYNAMIC_DISPATCH(ForwardDoubles)(rows, begin, end, losses);
+                  else
+                    HWY_DYNAMIC_DISPATCH(ForwardFloats)(rows, begin, end, losses);
+                });
   }
 
  private:
@@ -297,7 +308,9 @@ class Backward {
 };
 
 const Planned<Forward> row({.op = "softmax_cross_entropy", .kernel = "cached_exponentials", .capabilities = kDense});
-const Planned<Backward> backward_row({.op = "softmax_cross_entropy_backward", .kernel = "cached_exponentials", .capabilities = kDense});
+const Planned<Backward> backward_row({.op = "softmax_cross_entropy_backward",
+                                      .kernel = "cached_exponentials",
+                                      .capabilities = kDense});
 
 }  // namespace
 }  // namespace karat::kernels

@@ -145,8 +145,12 @@ void BackwardRows(const ProbabilityRows& rows, const double* dy, std::int64_t be
   }
 }
 
-void ForwardFloats(const ProbabilityRows& rows, std::int64_t begin, std::int64_t end, double* losses) { ForwardRows<float>(rows, begin, end, losses); }
-void ForwardDoubles(const ProbabilityRows& rows, std::int64_t begin, std::int64_t end, double* losses) { ForwardRows<double>(rows, begin, end, losses); }
+void ForwardFloats(const ProbabilityRows& rows, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardRows<float>(rows, begin, end, losses);
+}
+void ForwardDoubles(const ProbabilityRows& rows, std::int64_t begin, std::int64_t end, double* losses) {
+  ForwardRows<double>(rows, begin, end, losses);
+}
 void BackwardFloats(const ProbabilityRows& rows, const double* dy, std::int64_t begin, std::int64_t end, void* dx) {
   BackwardRows<float>(rows, dy, begin, end, dx);
 }
@@ -201,16 +205,20 @@ class Logits {
 class Forward {
  public:
   Forward(std::int32_t dtype, const Arguments& arguments)
-      : dtype_(dtype), arguments_(arguments), logits_(dtype, arguments), losses_(dtype, arguments, {logits_.rows()}, logits_.classes()) {}
+      : dtype_(dtype),
+        arguments_(arguments),
+        logits_(dtype, arguments),
+        losses_(dtype, arguments, {logits_.rows()}, logits_.classes()) {}
   std::size_t scratch_bytes() const { return logits_.scratch_bytes() + losses_.scratch_bytes(); }
   void run() {
     const ProbabilityRows rows = logits_.read(arguments_.scratch());
-    losses_.run(arguments_.scratch() + logits_.scratch_bytes(), arguments_.threads(), [&](std::int64_t begin, std::int64_t end, double* losses) {
-      if (dtype_ == KARAT_F64)
-        HWY_DYNAMIC_DISPATCH(ForwardDoubles)(rows, begin, end, losses);
-      else
-        HWY_DYNAMIC_DISPATCH(ForwardFloats)(rows, begin, end, losses);
-    });
+    losses_.run(arguments_.scratch() + logits_.scratch_bytes(), arguments_.threads(),
+                [&](std::int64_t begin, std::int64_t end, double* losses) {
+                  if (dtype_ == KARAT_F64)
+                    HWY_DYNAMIC_DISPATCH(ForwardDoubles)(rows, begin, end, losses);
+                  else
+                    HWY_DYNAMIC_DISPATCH(ForwardFloats)(rows, begin, end, losses);
+                });
   }
 
  private:
@@ -249,8 +257,12 @@ class Backward {
   const karat_tensor& dx_;
 };
 
-const Planned<Forward> row({.op = "softmax_cross_entropy_probabilities", .kernel = "cached_exponentials", .capabilities = kDense});
-const Planned<Backward> backward_row({.op = "softmax_cross_entropy_probabilities_backward", .kernel = "cached_exponentials", .capabilities = kDense});
+const Planned<Forward> row({.op = "softmax_cross_entropy_probabilities",
+                            .kernel = "cached_exponentials",
+                            .capabilities = kDense});
+const Planned<Backward> backward_row({.op = "softmax_cross_entropy_probabilities_backward",
+                                      .kernel = "cached_exponentials",
+                                      .capabilities = kDense});
 
 }  // namespace
 }  // namespace karat::kernels
