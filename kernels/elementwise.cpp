@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
+#include "kernels/arguments.hpp"
 #include "kernels/blocks.hpp"
 #include "kernels/call.hpp"
 #include "kernels/convert.hpp"
@@ -21,16 +23,25 @@ constexpr std::int64_t kGrain = 32 * kBlock;
 class Run {
  public:
   Run(const Call& call, int inputs, LaneFunction lanes, StoredFunction stored, LaneFunction accurate)
-      : call_(call), inputs_(inputs), lanes_(lanes), accurate_(accurate), layout_(layout_of(*call.call)) {
+      : call_(call), inputs_(inputs), lanes_(lanes), accurate_(accurate) {
+    bool dense = true;
     for (int t = 0; t <= inputs; ++t) {
-      data_[t] = static_cast<std::byte*>(call.call->tensors[t]->data);
-      all_contiguous_ = all_contiguous_ && layout_.contiguous(t);
+      const karat_tensor& tensor = *call.call->tensors[t];
+      data_[t] = static_cast<std::byte*>(tensor.data);
+      dense = dense && is_dense(tensor);
     }
     const auto is_f32 = [](double a) { return static_cast<double>(static_cast<float>(a)) == a; };
     if (call.dtype == KARAT_F32 && std::all_of(call.attributes.begin(), call.attributes.end(), is_f32)) stored_ = stored;
+    if (stored_ != nullptr && dense) {  // the most usual call, which costs the least to prepare
+      for (std::int32_t d = 0; d < call.call->tensors[0]->rank; ++d) count_ *= call.call->tensors[0]->shape[d];
+      return;
+    }
+    layout_ = layout_of(*call.call);
+    count_ = layout_->count;
+    for (int t = 0; t <= inputs; ++t) all_contiguous_ = all_contiguous_ && layout_->contiguous(t);
   }
 
-  std::int64_t count() const { return layout_.count; }
+  std::int64_t count() const { return count_; }
 
   void part(std::int64_t begin, std::int64_t end) {
     if (stored_ != nullptr && all_contiguous_) {
@@ -44,9 +55,9 @@ class Run {
       if (whole > begin) in_memory(begin, static_cast<std::size_t>(whole - begin));
       begin = whole;
     }
-    std::array<Cursor, kUniformTensors> cursors{Cursor(layout_, 0, begin),
-                                            Cursor(layout_, std::min(1, inputs_), begin),
-                                            Cursor(layout_, inputs_, begin)};
+    std::array<Cursor, kUniformTensors> cursors{Cursor(*layout_, 0, begin),
+                                            Cursor(*layout_, std::min(1, inputs_), begin),
+                                            Cursor(*layout_, inputs_, begin)};
     for (; begin < end; begin += kBlock) {
       const auto n = static_cast<std::size_t>(std::min<std::int64_t>(kBlock, end - begin));
       stored_ != nullptr ? stored_block(begin, n, cursors) : block(begin, n, cursors);
@@ -71,7 +82,7 @@ class Run {
     const std::size_t size = element_size(call_.dtype);
     for (int t = 0; t < inputs_; ++t) {
       const void* source = at(t, begin);
-      if (!layout_.contiguous(t)) {
+      if (!layout_->contiguous(t)) {
         walk(cursors[t], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
           gather(at(t, offset), step, run, size, raw + done * size);
         });
@@ -82,7 +93,7 @@ class Run {
     }
     lanes_({{buffer[0], buffer[1]}, buffer[inputs_], padded, call_.attributes.data()});
     if (accurate_ != nullptr) settle({{buffer[0], buffer[1]}, buffer[inputs_], padded, call_.attributes.data()});
-    if (layout_.contiguous(inputs_)) return narrow(call_.dtype, buffer[inputs_], n, at(inputs_, begin));
+    if (layout_->contiguous(inputs_)) return narrow(call_.dtype, buffer[inputs_], n, at(inputs_, begin));
     narrow(call_.dtype, buffer[inputs_], n, raw);
     walk(cursors[2], n, [&](std::size_t done, std::int64_t offset, std::size_t run, std::int64_t step) {
       scatter(raw + done * size, run, size, at(inputs_, offset), step);
@@ -100,7 +111,7 @@ class Run {
       });
     }
     stored_(stored);
-    if (layout_.contiguous(inputs_)) {
+    if (layout_->contiguous(inputs_)) {
       std::memcpy(at(inputs_, begin), stored.out, n * sizeof(float));
       return;
     }
@@ -139,7 +150,8 @@ class Run {
   LaneFunction lanes_;
   LaneFunction accurate_;
   StoredFunction stored_ = nullptr;
-  Layout layout_;
+  std::optional<Layout> layout_;  // none where elements are side by side and nothing asks for it
+  std::int64_t count_ = 1;
   std::array<std::byte*, kUniformTensors> data_{};
   bool all_contiguous_ = true;
 };
