@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "properties/level.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -73,19 +72,6 @@ Level both(const Level& asked, const Level& claim) {
   Level first = claim_leads ? claim : asked;
   first.also = std::make_shared<const Level>(claim_leads ? asked : claim);
   return first;
-}
-
-Level with_compute_type(Level level, const Format& stored, std::int32_t code) {
-  const auto all = formats();
-  const auto compute = std::find_if(all.begin(), all.end(), [&](const Format& f) { return static_cast<std::int32_t>(f.dtype) == code; });
-  if (compute == all.end() || compute->precision >= format(stored.compute).precision) return level;
-  level.compute = compute->dtype;
-  if (level.also) {
-    Level also = *level.also;
-    also.compute = compute->dtype;
-    level.also = std::make_shared<const Level>(also);
-  }
-  return level;
 }
 
 }  // namespace karat::properties
