@@ -94,7 +94,7 @@ class Console {
         }
         const auto number = [](std::optional<double> v) { return v ? figure(*v) : std::string("-"); };
         if (t->verified && t->median_seconds) {
-          line(row(who, {duration(*t->median_seconds), t->spread ? fmt::format("± {:.0f} %", *t->spread * 100) : "-", number(t->ns_per_element), number(t->gb_per_s), number(t->gflop_per_s), limit_text(*t)}));
+          line(row(who, {duration(*t->median_seconds), t->spread ? fmt::format("± {:.0f} %", *t->spread * 100) : "-", number(t->ns_per_element), number(t->gb_per_s), number(flop_rate(*t)), limit_text(*t)}));
         } else {
           line(pad(who, names) + "  not timed");
           if (!t->reason.empty()) paragraph(Paint::skip, "    ", printable(t->reason));
@@ -102,7 +102,7 @@ class Console {
       }
       if (const std::string machine = machine_text(group); !machine.empty()) paragraph(Paint::skip, "  beside: ", machine);
       for (const Timing* t : group)
-        if (const std::string faster = faster_text(*t); !faster.empty()) paragraph(Paint::skip, "  faster: ", timing_kernel(*t) + ", " + faster);
+        if (const std::string faster = faster_text(*t); !faster.empty()) paragraph(Paint::skip, "  ", timing_kernel(*t) + " is faster " + faster);
     }
   }
 
@@ -230,8 +230,10 @@ std::string console_table(const Records& records, bool colour, int width, bool f
   for (const Kernel& k : records.kernels)
     for (const std::string& warning : k.warnings) out.paragraph(Paint::error, "warning: ", label(k) + ": " + printable(warning));
   for (const std::string& note : records.notes) out.paragraph(Paint::error, "note: ", printable(note));
-  if (records.kernels.empty()) out.line("Nothing was judged.");
-  out.line(out.paint()(Paint::strong, totals_line(records.totals())));
+  const std::string timed = timing_sentence(timing_totals(records.timings));
+  if (!timed.empty()) out.line(out.paint()(Paint::strong, timed));
+  if (records.totals().all() == 0 && timed.empty()) out.line("Nothing was judged.");
+  if (records.totals().all() > 0 || timed.empty()) out.line(out.paint()(Paint::strong, totals_line(records.totals())));
   return out.take();
 }
 

@@ -9,6 +9,7 @@
 #include "reports/page_text.hpp"
 #include "reports/report.hpp"
 #include "reports/text.hpp"
+#include "reports/timings.hpp"
 
 namespace karat::reports {
 namespace {
@@ -33,7 +34,7 @@ std::string fill(std::string_view page, const std::map<std::string, std::string,
 std::string title(const std::vector<BackEnd>& all) {
   std::vector<std::string> parts;
   for (const BackEnd& b : all)
-    parts.push_back(fmt::format("{} {}/{}", b.name, b.totals.passed, b.totals.all() - b.totals.skipped));
+    parts.push_back(b.totals.all() == 0 && !b.timings.empty() ? b.name : fmt::format("{} {}/{}", b.name, b.totals.passed, b.totals.all() - b.totals.skipped));
   return escape_html("Karat" + (parts.empty() ? "" : ": " + join(parts, ", ")));
 }
 
@@ -46,7 +47,8 @@ std::string summary(const Records& records, const std::vector<BackEnd>& all) {
   }
   const std::string lost =
       unloaded == 0 ? "" : " " + plural(unloaded, "back end", "back ends") + " could not be loaded.";
-  if (t.all() == 0) return "Nothing was judged." + lost;
+  const std::string timed = timing_sentence(timing_totals(records.timings));
+  if (t.all() == 0) return (timed.empty() ? "Nothing was judged" : timed) + "." + lost;
   const std::uint64_t judged = t.all() - t.skipped;
   std::string text =
       fmt::format("{} of {} from {} {}", thousands(t.passed), plural(judged, "kernel", "kernels"),
@@ -57,7 +59,7 @@ std::string summary(const Records& records, const std::vector<BackEnd>& all) {
   if (t.skipped > 0)
     rest.push_back(thousands(t.skipped) + (t.skipped == 1 ? " was skipped" : " were skipped"));
   for (std::size_t i = 0; i < rest.size(); ++i) text += (i == 0 ? "; " : ", ") + rest[i];
-  return text + "." + lost;
+  return text + "." + (timed.empty() ? "" : " " + timed + ".") + lost;
 }
 
 std::string back_end_list(const std::vector<BackEnd>& all) {

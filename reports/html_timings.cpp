@@ -14,10 +14,10 @@ namespace {
 std::string number_cell(const std::string& text) { return "<td class=\"number\">" + escape_html(text) + "</td>"; }
 std::string number_cell(std::optional<double> v) { return number_cell(v ? figure(*v) : std::string()); }
 
-std::string spread_text(const Timing& t) {
+std::string spread_cell(const Timing& t) {
   std::string text = t.spread ? fmt::format("± {:.0f} %", *t.spread * 100) : "";
-  if (t.min_seconds && t.max_seconds) text += (text.empty() ? "" : ", ") + duration(*t.min_seconds) + " – " + duration(*t.max_seconds);
-  return text;
+  if (t.min_seconds && t.max_seconds) text += "<small>" + escape_html(duration(*t.min_seconds) + " – " + duration(*t.max_seconds)) + "</small>";
+  return "<td class=\"number\">" + text + "</td>";
 }
 
 // A bar of what the machine could do at most.
@@ -31,9 +31,12 @@ std::string row(const Timing& t) {
   std::string text = fmt::format("<tr class=\"item\"{}><th scope=\"row\">{}</th>", html_data(t.plugin, t.op, t.dtype), escape_html(timing_kernel(t)));
   if (!t.verified || !t.median_seconds)
     return text + "<td colspan=\"8\">not timed: " + escape_html(t.reason.empty() ? "its outputs were not verified" : t.reason) + "</td></tr>\n";
-  text += number_cell(duration(*t.median_seconds)) + number_cell(spread_text(t)) + number_cell(t.ns_per_element) + number_cell(t.gb_per_s) + number_cell(t.gflop_per_s) +
+  text += number_cell(duration(*t.median_seconds)) + spread_cell(t) + number_cell(t.ns_per_element) + number_cell(t.gb_per_s) + number_cell(flop_rate(t)) +
           number_cell(t.ratio_to_copy) + limit_cell(t);
-  return text + "<td>" + escape_html(faster_text(t)) + "</td></tr>\n";
+  std::string slower;
+  for (const Timing::Slower& s : t.faster_than)
+    slower += "<div>" + escape_html(slower_kernel(t, s)) + " <span class=\"quiet\">" + escape_html(slower_by(s)) + "</span></div>";
+  return text + "<td class=\"than\">" + slower + "</td></tr>\n";
 }
 
 }  // namespace
@@ -41,9 +44,9 @@ std::string row(const Timing& t) {
 std::string html_timings(const Records& records) {
   if (records.timings.empty()) return "";
   std::string rows =
-      "<thead><tr><th scope=\"col\">back end, kernel</th><th class=\"number\" scope=\"col\">a call</th><th class=\"number\" scope=\"col\">spread, least – most</th>"
+      "<thead><tr><th scope=\"col\">back end, kernel</th><th class=\"number\" scope=\"col\">a call</th><th class=\"number\" scope=\"col\">spread<small>least – most</small></th>"
       "<th class=\"number\" scope=\"col\">ns/element</th><th class=\"number\" scope=\"col\">GB/s</th><th class=\"number\" scope=\"col\">GFLOP/s</th>"
-      "<th class=\"number\" scope=\"col\">time ÷ copy</th><th scope=\"col\">of the limit</th><th scope=\"col\">faster</th></tr></thead>\n";
+      "<th class=\"number\" scope=\"col\">time ÷ copy</th><th scope=\"col\">of the limit</th><th scope=\"col\">faster than</th></tr></thead>\n";
   for (const auto& group : timing_groups(records.timings)) {
     const Timing& first = *group[0];
     const std::string machine = machine_text(group);

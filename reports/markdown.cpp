@@ -152,7 +152,7 @@ std::string timings(const std::vector<Timing>& all) {
         continue;
       }
       out += row({plain(timing_kernel(*t)), duration(*t->median_seconds), t->spread ? fmt::format("± {:.0f} %", *t->spread * 100) : "", number(t->ns_per_element), number(t->gb_per_s),
-                  number(t->gflop_per_s), number(t->ratio_to_copy), plain(limit_text(*t)), plain(faster_text(*t))});
+                  number(flop_rate(*t)), number(t->ratio_to_copy), plain(limit_text(*t)), plain(faster_text(*t))});
     }
     if (const std::string machine = machine_text(group); !machine.empty()) out += "\nBeside: " + machine + ".\n";
     out += "\n";
@@ -164,8 +164,10 @@ std::string timings(const std::vector<Timing>& all) {
 
 std::string markdown(const Records& records) {
   const auto all = back_ends(records);
-  std::string out =
-      "# Karat: how much of each kernel is gold\n\n**" + totals_line(records.totals()) + "**\n\n";
+  const std::string timed = timing_sentence(timing_totals(records.timings));
+  std::string out = "# Karat: how much of each kernel is gold\n\n";
+  if (records.totals().all() > 0 || timed.empty()) out += "**" + totals_line(records.totals()) + "**\n\n";
+  if (!timed.empty()) out += "**" + plain(timed) + "**\n\n";
   for (const BackEnd& b : all) out += "- **" + plain(b.name) + "**: " + plain(headline(b)) + "\n";
   if (all.empty()) out += "Nothing was judged.\n";
   for (const std::string& note : records.notes) out += "\n> " + plain(note) + "\n";

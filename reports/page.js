@@ -5,6 +5,7 @@
   const shown = document.getElementById("shown");
   const items = [...document.querySelectorAll(".item")];
   const kernels = items.filter((item) => item.closest("#kernels") || item.matches("#sweeps tr:not(.detail)"));
+  const timings = items.filter((item) => item.closest("#timings"));
 
   const apply = () => {
     const want = Object.fromEntries(new FormData(form));
@@ -27,8 +28,9 @@
     }
     for (const section of document.querySelectorAll("section.auto"))
       section.hidden = !section.querySelector(".item:not([hidden])");
-    const left = kernels.filter((item) => !item.hidden).length;
-    shown.textContent = left === 0 ? "No kernel matches: clear the filter." : `${left} of ${kernels.length} kernels`;
+    const counts = [[kernels, "kernels"], [timings, "timings"]].filter(([all]) => all.length);
+    const left = counts.map(([all, what]) => [all.filter((item) => !item.hidden).length, all.length, what]);
+    shown.textContent = left.every(([some]) => some === 0) ? "Nothing matches: clear the filter." : left.map(([some, all, what]) => `${some} of ${all} ${what}`).join(", ");
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -24,7 +24,11 @@ std::string timing_line(const std::string& plugin, const std::string& cache, con
 
 const std::string slower = R"("faster_than":[{"plugin":"plain","kernel":"textbook","times":31.5,"p":0.00058}],)";
 
-Records two() { return parse(environment_line + "\n" + timing_line("native", "warm", slower) + timing_line("plain", "warm") + timing_line("native", "cold"), "two.jsonl"); }
+Records two() {
+  std::string textbook = timing_line("plain", "warm");
+  textbook.replace(textbook.find("tiles"), 5, "textbook");
+  return parse(environment_line + "\n" + timing_line("native", "warm", slower) + textbook + timing_line("native", "cold"), "two.jsonl");
+}
 
 }  // namespace
 
@@ -73,15 +77,16 @@ TEST_CASE("what took turns stands together, warm before cold") {
   CHECK(timing_kernel(*groups[0][0]) == "native tiles");
   CHECK(limit_text(*groups[0][0]) == "25 % arithmetic");
   CHECK(machine_text(groups[0]) == "copy 12.5 GB/s, non-temporal 19.0, read 21.0, multiply-adds 180 GFLOP/s");
-  CHECK(faster_text(*groups[0][0]) == "31.5 times than plain textbook (p = 0.00058)");
+  CHECK(faster_text(*groups[0][0]) == "than plain textbook (31.5 times, p = 0.00058)");
   CHECK(faster_text(*groups[0][1]).empty());
 }
 
 TEST_CASE("every format shows the limit, the machine and who is faster") {
   const Records r = two();
-  for (const std::string& text : {console_table(r, false, 120), markdown(r), html(r)}) {
-    CHECK_THAT(text, Contains("25 % arithmetic") && Contains("44.5") && Contains("non-temporal 19") && Contains("31.5 times than plain textbook"));
+  for (const std::string& text : {console_table(r, false, 120), markdown(r)}) {
+    CHECK_THAT(text, Contains("25 % arithmetic") && Contains("44.5") && Contains("non-temporal 19") && Contains("than plain textbook (31.5 times, p = 0.00058)"));
   }
+  CHECK_THAT(html(r), Contains("25 % arithmetic") && Contains("44.5") && Contains("non-temporal 19") && Contains("plain textbook <span class=\"quiet\">31.5 times, p = 0.00058</span>"));
   const auto document = nlohmann::json::parse(json(r));
   const auto& t = document.at("timings").at(0);
   CHECK(t.at("cache") == "warm");
@@ -89,6 +94,31 @@ TEST_CASE("every format shows the limit, the machine and who is faster") {
   CHECK(t.at("limit").at("by") == "arithmetic");
   CHECK(t.at("faster_than").at(0).at("times") == 31.5);
   CHECK(t.at("by_repetition").size() == 5);
+}
+
+TEST_CASE("a report of timings alone speaks of timings") {
+  const Records r = two();
+  CHECK(timing_sentence(timing_totals(r.timings)) == "2 kernels timed in 2 benchmarks");
+  CHECK(timing_sentence(timing_totals(r.timings, "native")) == "1 kernel timed in 2 benchmarks, faster than every other back end in 1 of 1");
+  CHECK(timing_sentence(timing_totals(r.timings, "plain")) == "1 kernel timed in 1 benchmark, faster than every other back end in 0 of 1");
+  CHECK(timing_sentence(timing_totals(r.timings, "libm")).empty());
+  for (const std::string& text : {console_table(r, false, 120), markdown(r), html(r)})
+    CHECK_THAT(text, Contains("2 kernels timed in 2 benchmarks") && !Contains("othing was judged") && !Contains("0 passed"));
+  CHECK_THAT(html(r), Contains("<title>Karat: native, plain</title>"));
+}
+
+TEST_CASE("a kernel that failed has no time and wins nothing; who has no rival claims none") {
+  std::string failed = timing_line("eigen", "warm", slower);
+  failed.replace(failed.find("\"verified\":true"), 15, "\"verified\":false,\"reason\":\"its outputs fail\"");
+  const Records r = parse(environment_line + "\n" + failed + timing_line("plain", "warm"), "f");
+  CHECK(timing_sentence(timing_totals(r.timings, "eigen")) == "1 kernel not timed");
+  CHECK(timing_sentence(timing_totals(r.timings, "plain")) == "1 kernel timed in 1 benchmark");
+}
+
+TEST_CASE("kernels that were judged and timed are both counted") {
+  const Records r = parse(environment_line + "\n" + kernel_line + "\n" + timing_line("native", "warm"), "f");
+  CHECK_THAT(console_table(r, false, 120), Contains("1 kernel timed in 1 benchmark") && Contains("1 passed"));
+  CHECK_THAT(html(r), Contains("conforms.") && Contains("1 kernel timed in 1 benchmark."));
 }
 
 TEST_CASE("timings of an older karat are shown as far as they go") {

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "reports/text.hpp"
+#include "reports/timings.hpp"
 
 namespace karat::reports {
 namespace {
@@ -41,7 +42,7 @@ std::vector<BackEnd> back_ends(const Records& records) {
   std::map<std::string, std::size_t> position;
   const auto at = [&](const std::string& name) -> BackEnd& {
     const auto [found, fresh] = position.try_emplace(name, out.size());
-    if (fresh) out.push_back({name, nullptr, {}, {}, {}, {}});
+    if (fresh) out.push_back({name, nullptr, {}, {}, {}, {}, {}});
     return out[found->second];
   };
   for (const Plugin& p : records.plugins) at(p.plugin).plugin = &p;
@@ -62,7 +63,9 @@ std::vector<BackEnd> back_ends(const Records& records) {
     if (std::find(order.begin(), order.end(), k.op) == order.end()) order.push_back(k.op);
   }
   for (const Sweep& s : records.sweeps) at(s.kernel.plugin).totals.add(s.kernel.verdict);
+  for (const Timing& t : records.timings) at(t.plugin);
   for (BackEnd& b : out) {
+    b.timings = timing_sentence(timing_totals(records.timings, b.name));
     b.dtypes.assign(dtypes[b.name].begin(), dtypes[b.name].end());
     sort_dtypes(b.dtypes);
     std::map<std::string, std::size_t> rank;
@@ -80,6 +83,7 @@ std::vector<BackEnd> back_ends(const Records& records) {
 
 std::string headline(const BackEnd& b) {
   if (b.plugin && !b.plugin->loaded) return "could not be judged: " + printable(b.plugin->error);
+  if (b.totals.all() == 0 && !b.timings.empty()) return b.timings;
   const std::uint64_t judged = b.totals.all() - b.totals.skipped;
   std::string text = judged == 0 ? "nothing was judged"
                                  : fmt::format("{} of {} {}", thousands(b.totals.passed),
@@ -87,7 +91,7 @@ std::string headline(const BackEnd& b) {
                                                b.totals.passed == 1 ? "conforms" : "conform");
   if (b.totals.skipped > 0) text += ", " + thousands(b.totals.skipped) + " skipped";
   if (b.totals.errors > 0) text += ", " + thousands(b.totals.errors) + " could not be judged";
-  return text;
+  return b.timings.empty() ? text : text + "; " + b.timings;
 }
 
 std::string label(const Kernel& k) { return full_name(k.plugin, k.op, k.kernel, k.dtype); }
