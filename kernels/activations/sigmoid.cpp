@@ -13,17 +13,13 @@
 //
 // In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.9864 ulp of f32 (at -0x1.4cbbe8p+2) and
 // never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
-#include "kernels/elementwise.hpp"
+#include "kernels/elementary/variants.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/activations/sigmoid.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/elementary/accurate-inl.h"
-#include "kernels/elementary/elementary-inl.h"
-#include "kernels/elementary/floats-inl.h"
-#include "kernels/elementary/narrow-inl.h"
-#include "kernels/map-inl.h"
+#include "kernels/elementary/variants-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -41,23 +37,13 @@ HWY_INLINE V BackwardNarrow(V dy, V x) { return TimesFactorNarrow(dy, LogisticSl
 HWY_INLINE V FromOutput(V dy, V y) { return Product(dy, y, hn::Sub(Num(1), y)); }
 HWY_INLINE V FromOutputNarrow(V dy, V y) { return hn::Mul(hn::Mul(dy, y), hn::Sub(Num(1), y)); }
 
-void SigmoidLanes(const LaneCall& call) { Map<Sigmoid>(call); }
+VariantLanes SigmoidLanes() {
+  return LanesOf<Sigmoid, Settled<NarrowSigmoid<Quality::exact>, AccurateSigmoidOf>, Unsettled<NarrowSigmoid<Quality::fast>>, SigmoidFloats>();
+}
 void BackwardLanes(const LaneCall& call) { Map<Backward>(call); }
 void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }
 void FromOutputLanes(const LaneCall& call) { Map<FromOutput>(call); }
 void FromOutputNarrowLanes(const LaneCall& call) { Map<FromOutputNarrow>(call); }
-
-using Exactly = Settled<NarrowSigmoid<Quality::exact>, AccurateSigmoidOf>;
-using Quickly = Unsettled<NarrowSigmoid<Quality::fast>>;
-void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
-void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
-void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
-void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
-#if KARAT_FLOATS
-void FastStored(const StoredCall& call) { MapFloats<SigmoidFloats>(Quickly(), call); }
-#else
-void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
-#endif
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -68,27 +54,14 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(ExactLanes);
-HWY_EXPORT(AccurateLanes);
-HWY_EXPORT(ExactStored);
-HWY_EXPORT(FastLanes);
-HWY_EXPORT(FastStored);
 HWY_EXPORT(SigmoidLanes);
 HWY_EXPORT(BackwardLanes);
 HWY_EXPORT(BackwardNarrowLanes);
 HWY_EXPORT(FromOutputLanes);
 HWY_EXPORT(FromOutputNarrowLanes);
 
-const Elementwise row({.op = "sigmoid", .kernel = "exp_ratio", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(SigmoidLanes)(call); });
-
-const Elementwise exact({.op = "sigmoid", .kernel = "exp_ratio_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
-                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
-                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
-                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
-
-const Elementwise fast({.op = "sigmoid", .kernel = "exp_ratio_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
-                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
-                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
+VariantLanes lanes() { return HWY_DYNAMIC_DISPATCH(SigmoidLanes)(); }
+const Variants<lanes> rows("sigmoid", "exp_ratio");
 
 const Elementwise backward(
     {.op = "sigmoid_backward", .kernel = "exp_ratio", .inputs = 2, .claim_narrow = "faithful"},

@@ -13,17 +13,13 @@
 //
 // In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.6764 ulp of f32 (at 0x1.b04072p-6) and
 // never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
-#include "kernels/elementwise.hpp"
+#include "kernels/elementary/variants.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/activations/tanh.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/elementary/accurate-inl.h"
-#include "kernels/elementary/elementary-inl.h"
-#include "kernels/elementary/floats-inl.h"
-#include "kernels/elementary/narrow-inl.h"
-#include "kernels/map-inl.h"
+#include "kernels/elementary/variants-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
@@ -52,23 +48,13 @@ HWY_INLINE V FromOutputNarrow(V dy, V y) {
   return hn::Mul(dy, hn::Mul(hn::Sub(Num(1), y), hn::Add(Num(1), y)));
 }
 
-void TanhLanes(const LaneCall& call) { Map<Tanh>(call); }
+VariantLanes TanhLanes() {
+  return LanesOf<Tanh, Settled<NarrowTanh<Quality::exact>, AccurateTanhOf>, Unsettled<NarrowTanh<Quality::fast>>, TanhFloats>();
+}
 void BackwardLanes(const LaneCall& call) { Map<Backward>(call); }
 void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }
 void FromOutputLanes(const LaneCall& call) { Map<FromOutput>(call); }
 void FromOutputNarrowLanes(const LaneCall& call) { Map<FromOutputNarrow>(call); }
-
-using Exactly = Settled<NarrowTanh<Quality::exact>, AccurateTanhOf>;
-using Quickly = Unsettled<NarrowTanh<Quality::fast>>;
-void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
-void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
-void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
-void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
-#if KARAT_FLOATS
-void FastStored(const StoredCall& call) { MapFloats<TanhFloats>(Quickly(), call); }
-#else
-void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
-#endif
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -79,27 +65,14 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(ExactLanes);
-HWY_EXPORT(AccurateLanes);
-HWY_EXPORT(ExactStored);
-HWY_EXPORT(FastLanes);
-HWY_EXPORT(FastStored);
 HWY_EXPORT(TanhLanes);
 HWY_EXPORT(BackwardLanes);
 HWY_EXPORT(BackwardNarrowLanes);
 HWY_EXPORT(FromOutputLanes);
 HWY_EXPORT(FromOutputNarrowLanes);
 
-const Elementwise row({.op = "tanh", .kernel = "expm1_ratio", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(TanhLanes)(call); });
-
-const Elementwise exact({.op = "tanh", .kernel = "expm1_ratio_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
-                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
-                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
-                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
-
-const Elementwise fast({.op = "tanh", .kernel = "expm1_ratio_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
-                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
-                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
+VariantLanes lanes() { return HWY_DYNAMIC_DISPATCH(TanhLanes)(); }
+const Variants<lanes> rows("tanh", "expm1_ratio");
 
 const Elementwise backward(
     {.op = "tanh_backward", .kernel = "sech_squared", .inputs = 2, .claim_narrow = "faithful"},

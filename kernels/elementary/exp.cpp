@@ -8,36 +8,22 @@
 //
 // In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5652 ulp of f32 (at -0x1.e2b6a8p+5) and
 // never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
-#include "kernels/elementwise.hpp"
+#include "kernels/elementary/variants.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/elementary/exp.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/elementary/accurate-inl.h"
-#include "kernels/elementary/elementary-inl.h"
-#include "kernels/elementary/floats-inl.h"
-#include "kernels/elementary/narrow-inl.h"
-#include "kernels/map-inl.h"
+#include "kernels/elementary/variants-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-void ExpLanes(const LaneCall& call) { Map<Exp>(call); }
-
-using Exactly = Settled<NarrowExp<Quality::exact>, AccurateExpOf>;
-using Quickly = Unsettled<NarrowExp<Quality::fast>>;
-void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
-void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
-void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
-void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
-#if KARAT_FLOATS
-void FastStored(const StoredCall& call) { MapFloats<ExpFloats>(Quickly(), call); }
-#else
-void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
-#endif
+VariantLanes ExpLanes() {
+  return LanesOf<Exp, Settled<NarrowExp<Quality::exact>, AccurateExpOf>, Unsettled<NarrowExp<Quality::fast>>, ExpFloats>();
+}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -48,23 +34,10 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(ExactLanes);
-HWY_EXPORT(AccurateLanes);
-HWY_EXPORT(ExactStored);
-HWY_EXPORT(FastLanes);
-HWY_EXPORT(FastStored);
 HWY_EXPORT(ExpLanes);
 
-const Elementwise row({.op = "exp", .kernel = "ln2_reduction", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExpLanes)(call); });
-
-const Elementwise exact({.op = "exp", .kernel = "ln2_reduction_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
-                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
-                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
-                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
-
-const Elementwise fast({.op = "exp", .kernel = "ln2_reduction_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
-                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
-                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
+VariantLanes lanes() { return HWY_DYNAMIC_DISPATCH(ExpLanes)(); }
+const Variants<lanes> rows("exp", "ln2_reduction");
 
 }  // namespace
 }  // namespace karat::kernels

@@ -212,6 +212,13 @@ HWY_INLINE void MapFloats(const Narrow& narrow, const StoredCall& call) {
   for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
 }
 
+#else
+
+struct ExpFloats;
+struct SigmoidFloats;
+struct TanhFloats;
+struct SoftplusFloats;
+
 #endif  // KARAT_FLOATS
 
 }  // namespace HWY_NAMESPACE

@@ -6,31 +6,22 @@
 //
 // In f32, f16 and bf16 `…_exact` is correctly rounded and `…_fast` within 0.5132 ulp of f32 (at 0x1.22106p+0) and
 // never out of order: tried on all 2^32 inputs of f32, and all of f16 and bf16.
-#include "kernels/elementwise.hpp"
+#include "kernels/elementary/variants.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/elementary/log.cpp"
 #include "hwy/foreach_target.h"
 //
-#include "kernels/elementary/accurate-inl.h"
-#include "kernels/elementary/elementary-inl.h"
-#include "kernels/elementary/narrow-inl.h"
-#include "kernels/map-inl.h"
+#include "kernels/elementary/variants-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace karat::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-void LogLanes(const LaneCall& call) { Map<Log>(call); }
-
-using Exactly = Settled<NarrowLog<Quality::exact>, AccurateLogOf>;
-using Quickly = Unsettled<NarrowLog<Quality::fast>>;
-void ExactLanes(const LaneCall& call) { MapApproximate(Exactly(), call); }
-void AccurateLanes(const LaneCall& call) { MapAccurate(Exactly(), call); }
-void ExactStored(const StoredCall& call) { MapExactStored(Exactly(), call); }
-void FastLanes(const LaneCall& call) { MapApproximate(Quickly(), call); }
-void FastStored(const StoredCall& call) { MapNarrowStored(Quickly(), call); }
+VariantLanes LogLanes() {
+  return LanesOf<Log, Settled<NarrowLog<Quality::exact>, AccurateLogOf>, Unsettled<NarrowLog<Quality::fast>>>();
+}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -41,23 +32,10 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(ExactLanes);
-HWY_EXPORT(AccurateLanes);
-HWY_EXPORT(ExactStored);
-HWY_EXPORT(FastLanes);
-HWY_EXPORT(FastStored);
 HWY_EXPORT(LogLanes);
 
-const Elementwise row({.op = "log", .kernel = "atanh_series", .dtypes = bit_of(KARAT_F64)}, [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(LogLanes)(call); });
-
-const Elementwise exact({.op = "log", .kernel = "atanh_series_exact", .claim_narrow = "exact", .dtypes = kNarrowDtypes},
-                        {.approximate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(ExactLanes)(call); },
-                         .accurate = [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(AccurateLanes)(call); },
-                         .stored = [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(ExactStored)(call); }});
-
-const Elementwise fast({.op = "log", .kernel = "atanh_series_fast", .claim_narrow = "faithful", .dtypes = kNarrowDtypes},
-                       [](const LaneCall& call) { HWY_DYNAMIC_DISPATCH(FastLanes)(call); },
-                       [](const StoredCall& call) { HWY_DYNAMIC_DISPATCH(FastStored)(call); });
+VariantLanes lanes() { return HWY_DYNAMIC_DISPATCH(LogLanes)(); }
+const Variants<lanes> rows("log", "atanh_series");
 
 }  // namespace
 }  // namespace karat::kernels
