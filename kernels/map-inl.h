@@ -8,6 +8,9 @@
 #define KARAT_KERNELS_MAP_INL_H_
 #endif
 
+#include <cstring>
+#include <limits>
+
 #include "kernels/elementwise.hpp"
 #include "kernels/lanes-inl.h"
 
@@ -55,7 +58,8 @@ HWY_INLINE void MapStored(const F& f, const StoredCall& call) {
   MapStoredFrom(done, hn::CappedTag<float, 1>(), f, call);  // nothing beyond a tensor's end is read
 }
 
-// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them.
+// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them; and Bounded, the first for
+// |x| <= Bound(), where results are no subnormal floats unless they are x itself, to kExactError.
 template <class F>
 HWY_INLINE void MapApproximate(const F& f, const LaneCall& call) {
   for (size_t i = 0; i < call.count; i += hn::Lanes(D())) Store(f.Approximate(Load(call.in[0] + i)), call.out + i);
@@ -85,10 +89,46 @@ HWY_INLINE void MapExactPair(const F& f, const float* in, float* out) {
   hn::StoreU(up1, DF(), out + n);
   if (HWY_UNLIKELY(!hn::AllTrue(Bits(), same))) StoreAccurate(f, x0, x1, out);
 }
+
+inline constexpr size_t kExactBlock = 128;
+
+// Whether |x| <= bound for all x of a block, none of them NaN.
+HWY_INLINE bool AllWithin(const float* in, float bound) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> bits;
+  auto most = hn::Zero(bits);
+  for (size_t i = 0; i < kExactBlock; i += hn::Lanes(d)) most = hn::Max(most, hn::BitCast(bits, hn::Abs(hn::LoadU(d, in + i))));
+  return hn::AllTrue(bits, hn::Not(hn::Gt(most, hn::BitCast(bits, hn::Set(d, bound)))));
+}
+
+// A block within the bound, and whether all of it is settled.  What a double's last 29 bits say decides the rounding to
+// a normal float: it is open where they are within kExactError of the middle, 2^14 units at most.  No branch and no call
+// is in the loop, which leaves the registers to the constants.
+template <class F>
+HWY_INLINE bool MapExactBlock(const F& f, const float* in, float* out) {
+  const hn::RebindToSigned<D> bits;
+  const auto last = hn::Set(bits, (1 << 29) - 1), from = hn::Set(bits, (1 << 28) + (1 << 14)), width = hn::Set(bits, (1 << 15) + 1);
+  auto open = hn::Zero(bits);
+  const size_t n = hn::Lanes(D());
+  for (size_t i = 0; i < kExactBlock; i += n) {
+    const V y = f.Bounded(hn::PromoteTo(D(), hn::LoadU(DF(), in + i)));
+    hn::StoreU(ToFloat(y), DF(), out + i);
+    open = hn::Or(open, hn::Sub(hn::And(hn::Add(hn::BitCast(bits, y), from), last), width));
+  }
+  return hn::AllFalse(bits, hn::Lt(open, hn::Zero(bits)));
+}
+
 template <class F>
 HWY_INLINE void MapExactStored(const F& f, const StoredCall& call) {
   const size_t step = 2 * hn::Lanes(D());
   size_t i = 0;
+  HWY_ALIGN float inputs[kExactBlock];
+  for (; i + kExactBlock <= call.count; i += kExactBlock) {
+    const float* in = call.in[0] + i;
+    if (in == call.out + i) in = static_cast<const float*>(std::memcpy(inputs, in, sizeof inputs));
+    if (AllWithin(in, f.Bound()) && MapExactBlock(f, in, call.out + i)) continue;
+    for (size_t j = 0; j < kExactBlock; j += step) MapExactPair(f, in + j, call.out + i + j);
+  }
   for (; i + step <= call.count; i += step) MapExactPair(f, call.in[0] + i, call.out + i);
   if (i == call.count) return;
   HWY_ALIGN float rest[2 * HWY_LANES(double)];
@@ -111,10 +151,12 @@ HWY_INLINE void MapNarrowStored(const F& f, const StoredCall& call) {
 }
 
 // An object out of plain functions.
-template <V (*Approximation)(V), V (*Answer)(V)>
+template <V (*Approximation)(V), V (*Answer)(V), V (*Short)(V) = Approximation, int kBound = std::numeric_limits<int>::max()>
 struct Settled {
   HWY_INLINE V Approximate(V x) const { return Approximation(x); }
   HWY_INLINE V Accurate(V x) const { return Answer(x); }
+  HWY_INLINE V Bounded(V x) const { return Short(x); }
+  HWY_INLINE static float Bound() { return static_cast<float>(kBound); }
 };
 template <V (*Approximation)(V)>
 struct Unsettled {

@@ -14,6 +14,7 @@
 // never out of order: tried on all 2^32 inputs of f32, with β = 1, and all of f16 and bf16.
 #include "kernels/elementwise.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -91,11 +92,18 @@ template <Quality q>
 struct Narrow {
   Attributes attributes;
   V inverse;  // 1/β
+  float bound;
   HWY_INLINE V Approximate(V x) const {
     const V t = hn::Mul(attributes.beta, x);
     const V decay = Choose(hn::Lt(hn::Abs(x), Inf()), hn::Mul(LogOnePlusUnit<q>(DecayDownTo<q>(t, kLeast)), inverse), Num(0));
     const V smooth = hn::Add(hn::IfThenElseZero(hn::Gt(x, Num(0)), x), decay);
     return Choose(hn::Or(hn::Gt(t, attributes.threshold), hn::IsNaN(x)), x, smooth);
+  }
+  HWY_INLINE float Bound() const { return bound; }
+  HWY_INLINE V Bounded(V x) const {
+    const V t = hn::Mul(attributes.beta, x);
+    const V smooth = hn::MulAdd(LogOnePlusUnit<q>(BoundedExp(MinusAbs(t))), inverse, hn::Max(x, Num(0)));
+    return Choose(hn::Gt(t, attributes.threshold), x, smooth);
   }
   HWY_INLINE V Accurate(V x) const {
     const V t = hn::Mul(attributes.beta, x);
@@ -130,9 +138,11 @@ struct BackwardNarrow {
 
 void SoftplusLanes(const LaneCall& call) { MapWith(Full{ReadAttributes(call.attributes)}, call); }
 
+// The bound: e^(βx)/β is a normal float.
 template <class F>
 HWY_INLINE F Read(const double* attributes) {
-  return {ReadAttributes(attributes), Num(1 / attributes[0])};
+  const double beta = attributes[0];
+  return {ReadAttributes(attributes), Num(1 / beta), static_cast<float>(std::max(0.0, kPowerBound - std::abs(std::log(beta))) / beta)};
 }
 using Exactly = Narrow<Quality::exact>;
 using Quickly = Narrow<Quality::fast>;

@@ -31,17 +31,36 @@ HWY_INLINE V Interleaved(const double (&c)[kCount], V x, V x2) {
   return hn::MulAdd(odd, x, even);
 }
 
+// The same for 4 to 8 coefficients, in a tree: the chain is shorter, for one product more.
+template <size_t kCount>
+HWY_INLINE V Tree(const double (&c)[kCount], V x, V x2) {
+  static_assert(4 <= kCount && kCount <= 8);
+  const auto line = [&](size_t i) HWY_ATTR { return i + 1 < kCount ? hn::MulAdd(Num(c[i + 1]), x, Num(c[i])) : Num(c[i]); };
+  const V low = hn::MulAdd(line(2), x2, line(0));
+  if constexpr (kCount == 4) return low;
+  V high = line(4);
+  if constexpr (kCount > 6) high = hn::MulAdd(line(6), x2, high);
+  return hn::MulAdd(high, hn::Mul(x2, x2), low);
+}
+template <Quality q, size_t kCount>
+HWY_INLINE V Series(const double (&c)[kCount], V x, V x2) {
+  if constexpr (q == Quality::exact)
+    return Tree(c, x, x2);
+  else
+    return Interleaved(c, x, x2);
+}
+
 // e^t = scale·(1 + p) for |t| < 700: t = k·ln2 + r; the 53 bits of ln 2 leave 2^-46 at |t| = 128.
 struct ScaledPower {
   V scale, p;
 };
-template <size_t kCount>
+template <Quality q, size_t kCount>
 HWY_INLINE ScaledPower PowerOfE(const double (&c)[kCount], V t) {
   const V shifted = hn::MulAdd(t, Num(constants::kLog2E), Num(0x1.8p52 + 1023));
   const V k = hn::Sub(shifted, Num(0x1.8p52 + 1023));
   const V r = hn::NegMulAdd(k, Num(constants::kLn2High + constants::kLn2Low), t);
   const V r2 = hn::Mul(r, r);
-  return {FromBits(hn::ShiftLeft<52>(Bits(shifted))), hn::MulAdd(r2, Interleaved(c, r, r2), r)};
+  return {FromBits(hn::ShiftLeft<52>(Bits(shifted))), hn::MulAdd(r2, Series<q>(c, r, r2), r)};
 }
 
 // Beyond these e^x is less than half the smallest f32, or more than the largest.
@@ -50,17 +69,25 @@ inline constexpr double kLeastPower = -110, kGreatestPower = 90;
 template <Quality q>
 HWY_INLINE ScaledPower PowerFor(V t) {
   if constexpr (q == Quality::exact)
-    return PowerOfE(minimax::kExp8, t);
+    return PowerOfE<q>(minimax::kExp8, t);
   else
-    return PowerOfE(minimax::kExp6, t);
+    return PowerOfE<q>(minimax::kExp6, t);
 }
 // With the relative error of e^t - 1 in mind: e^t is up to 3.5 times as large.
 template <Quality q>
 HWY_INLINE ScaledPower PowerForDifference(V t) {
   if constexpr (q == Quality::exact)
-    return PowerOfE(minimax::kExp9, t);
+    return PowerOfE<q>(minimax::kExp9, t);
   else
-    return PowerOfE(minimax::kExp7, t);
+    return PowerOfE<q>(minimax::kExp7, t);
+}
+
+// Short forms for |x| up to a bound and no NaN: nothing has to be cut off.
+inline constexpr int kPowerBound = 87;  // e^x is a normal float
+
+HWY_INLINE V BoundedExp(V x) {
+  const ScaledPower e = PowerFor<Quality::exact>(x);
+  return hn::MulAdd(e.scale, e.p, e.scale);
 }
 
 template <Quality q>
@@ -81,6 +108,10 @@ HWY_INLINE V NarrowExpm1(V x) {
   return hn::CopySign(NarrowExpm1Bounded<q>(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower))), x);
 }
 
+HWY_INLINE V BoundedExpm1(V x) { return hn::CopySign(NarrowExpm1Bounded<Quality::exact>(x), x); }
+
+HWY_INLINE V MinusAbs(V x) { return hn::Or(x, Num(-0.0)); }
+
 // z = e^-|t|; and log(1 + z), 0 <= z <= 1, by s = z/(2 + z).
 template <Quality q>
 HWY_INLINE V DecayDownTo(V t, double least) {
@@ -97,9 +128,9 @@ HWY_INLINE V LogOnePlusUnit(V z) {
   const V w = hn::Mul(s, s), w2 = hn::Mul(w, w);
   const V twice = hn::Add(s, s);
   if constexpr (q == Quality::exact)
-    return hn::MulAdd(hn::Mul(s, w), Interleaved(minimax::kLog1p6, w, w2), twice);
+    return hn::MulAdd(hn::Mul(s, w), Series<q>(minimax::kLog1p6, w, w2), twice);
   else
-    return hn::MulAdd(hn::Mul(s, w), Interleaved(minimax::kLog1p3, w, w2), twice);
+    return hn::MulAdd(hn::Mul(s, w), Series<q>(minimax::kLog1p3, w, w2), twice);
 }
 
 // k·ln2 + log(1 + f), √½ <= 1 + f < √2.
@@ -109,9 +140,9 @@ HWY_INLINE V LogOfParts(V k, V f) {
   const V w = hn::Mul(s, s), w2 = hn::Mul(w, w);
   V series;
   if constexpr (q == Quality::exact)
-    series = Interleaved(minimax::kLog4, w, w2);
+    series = Series<q>(minimax::kLog4, w, w2);
   else
-    series = Interleaved(minimax::kLog2, w, w2);
+    series = Series<q>(minimax::kLog2, w, w2);
   const V log = hn::MulAdd(hn::Mul(s, w), series, hn::Add(s, s));
   return hn::MulAdd(k, Num(constants::kLn2High + constants::kLn2Low), log);
 }
@@ -154,11 +185,25 @@ HWY_INLINE V NarrowSigmoid(V x) {
   return hn::Div(Choose(hn::Lt(x, Num(0)), z, Num(1)), hn::Add(Num(1), z));
 }
 
+// 1/(1 + e^-x), one form for both signs.
+HWY_INLINE V BoundedSigmoid(V x) {
+  const ScaledPower e = PowerFor<Quality::exact>(hn::Neg(x));
+  return hn::Div(Num(1), hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1))));
+}
+
 // -(e^-2|x| - 1)/(e^-2|x| + 1); from |x| = 12 on it is 1 to 2^-34.
 template <Quality q>
 HWY_INLINE V NarrowTanh(V x) {
   const V e = NarrowExpm1Bounded<q>(AtLeast(hn::Mul(hn::Abs(x), Num(-2)), Num(-60)));
   return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x);
+}
+
+inline constexpr int kTanhBound = 300;
+HWY_INLINE V BoundedTanh(V x) {
+  const V magnitude = MinusAbs(x);
+  const ScaledPower e = PowerForDifference<Quality::exact>(hn::Add(magnitude, magnitude));
+  const V n = hn::MulAdd(e.scale, e.p, hn::Sub(e.scale, Num(1))), d = hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1)));
+  return hn::CopySign(hn::Div(n, d), x);
 }
 
 }  // namespace HWY_NAMESPACE
