@@ -57,7 +57,7 @@ HWY_INLINE void MapStreamsOf(const StreamCall& shared) {
 
 // T: double or float, the elements of every stream but of labels.
 template <class F, class T>
-HWY_INLINE void MapStreams(const StreamCall& call) {
+void MapStreams(const StreamCall& call) {
   if constexpr (LabelsOf<F>() != 0)
     if (call.integers) return MapStreamsOf<F, T, true>(call);
   MapStreamsOf<F, T, false>(call);
@@ -111,10 +111,22 @@ HWY_INLINE void SumStreamsOf(const StreamCall& call, PartialSums& sums) {
 
 // Adds the terms to the partial sums: term i to sum i mod kPartialSums.  kCompensated keeps the roundings.
 template <class F, class T, bool kCompensated>
-HWY_INLINE void SumStreams(const StreamCall& call, PartialSums& sums) {
+void SumStreams(const StreamCall& call, PartialSums& sums) {
   if constexpr (LabelsOf<F>() != 0)
     if (call.integers) return SumStreamsOf<F, T, kCompensated, true>(call, sums);
   SumStreamsOf<F, T, kCompensated, false>(call, sums);
+}
+
+// Full: of f64 tensors.  Narrow: of f32, f16 and bf16.
+template <class Full, class Narrow = Full>
+StreamLanes StreamLanesOf() {
+  return {.full = MapStreams<Full, double>, .narrow = MapStreams<Narrow, double>, .stored = MapStreams<Narrow, float>};
+}
+template <class Full, class Narrow = Full>
+TermLanes TermLanesOf() {
+  return {.each = StreamLanesOf<Full, Narrow>(),
+          .sum_full = SumStreams<Full, double, true>,
+          .sum_stored = SumStreams<Narrow, float, false>};
 }
 
 }  // namespace HWY_NAMESPACE

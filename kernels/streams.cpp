@@ -362,8 +362,8 @@ void Terms::run(std::int32_t dtype, const karat_call& call) const {
   const Found found = find_streams(dtype, arguments, tensors);
   double parameters[kMaxParameters] = {};
   prepare(of_.prepare, arguments, found.count, parameters);
-  if (each(arguments)) return map_streams(dtype, arguments, tensors, of_.functions, parameters);
-  const double sum = total(sum_of_terms(dtype, arguments, tensors, of_.functions, of_.sum_full, of_.sum_stored, parameters));
+  if (each(arguments)) return map_streams(dtype, arguments, tensors, of_.functions.each, parameters);
+  const double sum = total(sum_of_terms(dtype, arguments, tensors, of_.functions, parameters));
   if (of_.finish != nullptr) return store_number(arguments.tensor("y"), of_.finish(sum, found.count, parameters));
   store_number(arguments.tensor("y"), arguments.is("reduction", "mean") ? sum / static_cast<double>(found.count) : sum);
 }
@@ -379,10 +379,10 @@ void map_streams(std::int32_t dtype, const Arguments& arguments, const std::vect
 }
 
 Sum sum_of_terms(std::int32_t dtype, const Arguments& arguments, const std::vector<StreamTensor>& tensors,
-                 const StreamFunctions& functions, SumFunction sum_full, SumFunction sum_stored, const double* parameters) {
+                 const TermFunctions& functions, const double* parameters) {
   const Found found = find_streams(dtype, arguments, tensors);
-  const StreamRun run(dtype, found, functions, sum_stored != nullptr, parameters);
-  return sum_of(run, dtype, dtype == KARAT_F64 ? sum_full : sum_stored, arguments.threads());
+  const StreamRun run(dtype, found, functions.each, functions.sum_stored != nullptr, parameters);
+  return sum_of(run, dtype, dtype == KARAT_F64 ? functions.sum_full : functions.sum_stored, arguments.threads());
 }
 
 void store_number(const karat_tensor& tensor, double value) { narrow(tensor.dtype, &value, 1, tensor.data); }

@@ -53,14 +53,47 @@ struct PartialSums {
 };
 using SumFunction = void (*)(const StreamCall&, PartialSums&);
 
-// streams-inl.h makes them all from one object with `operator()(const V* in, V* out)`.  Where that names its labels
-// (kLabels), they may be given as they lie in the tensors.
+// Where the lanes name their labels (kLabels), these may be given as they lie in the tensors.
 struct StreamFunctions {
   StreamFunction full;              // f64 tensors
   StreamFunction narrow;            // blocks of f32, f16, bf16 as doubles
   StreamFunction stored = nullptr;  // f32 tensors without gaps; the bits that `narrow` gives
   bool labels_in_place = false;     // labels are given as i64, and never made doubles before
 };
+inline constexpr bool kLabelsInPlace = true;
+
+struct TermFunctions {
+  StreamFunctions each;              // one output: the terms
+  SumFunction sum_full = nullptr;    // f64 tensors without gaps; nullptr: of the terms, by blocks
+  SumFunction sum_stored = nullptr;  // f32 tensors without gaps
+};
+
+// What they run on one target: streams-inl.h makes them from objects with `operator()(const V* in, V* out)`.
+struct StreamLanes {
+  StreamFunction full, narrow, stored;
+};
+struct TermLanes {
+  StreamLanes each;
+  SumFunction sum_full, sum_stored;
+};
+
+// `lanes` gives those of the target that is in use.
+template <StreamLanes (*lanes)()>
+constexpr StreamFunctions functions_of(bool labels_in_place = false) {
+  return {.full = [](const StreamCall& call) { lanes().full(call); },
+          .narrow = [](const StreamCall& call) { lanes().narrow(call); },
+          .stored = [](const StreamCall& call) { lanes().stored(call); },
+          .labels_in_place = labels_in_place};
+}
+template <TermLanes (*lanes)()>
+constexpr TermFunctions functions_of(bool labels_in_place = false) {
+  return {.each = {.full = [](const StreamCall& call) { lanes().each.full(call); },
+                   .narrow = [](const StreamCall& call) { lanes().each.narrow(call); },
+                   .stored = [](const StreamCall& call) { lanes().each.stored(call); },
+                   .labels_in_place = labels_in_place},
+          .sum_full = [](const StreamCall& call, PartialSums& sums) { lanes().sum_full(call, sums); },
+          .sum_stored = [](const StreamCall& call, PartialSums& sums) { lanes().sum_stored(call, sums); }};
+}
 
 // Reads and checks attributes, and fills in what the lanes need of them.  Touches no data.
 using Prepare = void (*)(const Arguments& arguments, std::int64_t elements, double* parameters);
@@ -94,9 +127,7 @@ class Streams final : public Operator {
 struct TermsOf {
   About about;
   std::vector<StreamTensor> tensors;  // inputs alone
-  StreamFunctions functions;          // one output: the terms
-  SumFunction sum_full = nullptr;     // f64 tensors without gaps; nullptr: of the terms, by blocks
-  SumFunction sum_stored = nullptr;   // f32 tensors without gaps
+  TermFunctions functions;
   Prepare prepare = nullptr;
   // y of the sum of n terms; nullptr: the attribute `reduction` says.
   double (*finish)(double sum, std::int64_t n, const double* parameters) = nullptr;
@@ -117,9 +148,9 @@ class Terms final : public Operator {
   TermsOf of_;
 };
 
-// Σ term over the elements of the tensors; the terms by `functions`.
+// Σ term over the elements of the tensors.
 Sum sum_of_terms(std::int32_t dtype, const Arguments& arguments, const std::vector<StreamTensor>& tensors,
-                 const StreamFunctions& functions, SumFunction sum_full, SumFunction sum_stored, const double* parameters);
+                 const TermFunctions& functions, const double* parameters);
 
 // The parts of a Plan that does more: refuses tensors that do not fit and counts the elements; computes them.
 std::int64_t count_of_streams(std::int32_t dtype, const Arguments& arguments, const std::vector<StreamTensor>& tensors);

@@ -31,10 +31,7 @@ struct Itself {
 };
 
 void MixedDoubles(const StreamCall& call) { MapStreams<Mixed, double>(call); }
-void ItselfDoubles(const StreamCall& call) { MapStreams<Itself, double>(call); }
-void ItselfFloats(const StreamCall& call) { MapStreams<Itself, float>(call); }
-void SumOfDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Itself, double, true>(call, sums); }
-void SumOfFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Itself, float, false>(call, sums); }
+TermLanes ItselfLanes() { return TermLanesOf<Itself>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -52,10 +49,7 @@ namespace karat::kernels {
 namespace {
 
 HWY_EXPORT(MixedDoubles);
-HWY_EXPORT(ItselfDoubles);
-HWY_EXPORT(ItselfFloats);
-HWY_EXPORT(SumOfDoubles);
-HWY_EXPORT(SumOfFloats);
+HWY_EXPORT(ItselfLanes);
 
 const Streams mixed({.about = {.op = "test_mixed", .kernel = "lanes"},
                      .tensors = {{"u", Stream::unread},
@@ -69,17 +63,14 @@ const Streams mixed({.about = {.op = "test_mixed", .kernel = "lanes"},
                      .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(MixedDoubles)(c); },
                                    .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(MixedDoubles)(c); }}});
 
-const StreamFunctions itself = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ItselfDoubles)(c); },
-                                .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ItselfDoubles)(c); },
-                                .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ItselfFloats)(c); }};
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(ItselfLanes)(); }
+const TermFunctions itself = functions_of<lanes>();
 const Terms by_lanes({.about = {.op = "test_sum", .kernel = "lanes"},
                       .tensors = {{"x", Stream::in}},
-                      .functions = itself,
-                      .sum_full = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumOfDoubles)(c, s); },
-                      .sum_stored = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumOfFloats)(c, s); }});
+                      .functions = itself});
 const Terms by_blocks({.about = {.op = "test_sum", .kernel = "blocks"},
                        .tensors = {{"x", Stream::in}},
-                       .functions = {.full = itself.full, .narrow = itself.narrow}});
+                       .functions = {.each = {.full = itself.each.full, .narrow = itself.each.narrow}}});
 
 }  // namespace
 

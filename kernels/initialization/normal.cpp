@@ -25,8 +25,7 @@ struct Normal {
   V mean, sigma;
 };
 
-void NormalDoubles(const StreamCall& call) { MapStreams<Normal, double>(call); }
-void NormalFloats(const StreamCall& call) { MapStreams<Normal, float>(call); }
+StreamLanes NormalLanes() { return StreamLanesOf<Normal>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -37,8 +36,9 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(NormalDoubles);
-HWY_EXPORT(NormalFloats);
+HWY_EXPORT(NormalLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(NormalLanes)(); }
 
 void prepare(const Arguments& a, std::int64_t, double* p) {
   p[0] = a.number("mean");
@@ -49,9 +49,7 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
 
 const Streams row({.about = {.op = "normal", .kernel = "one_pass", .claim_narrow = "faithful"},
                    .tensors = {{"z", Stream::in}, {"w", Stream::out}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NormalDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NormalDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NormalFloats)(c); }},
+                   .functions = functions_of<lanes>(),
                    .prepare = prepare});
 
 }  // namespace

@@ -24,8 +24,7 @@ struct XavierNormal {
   V width;
 };
 
-void XavierDoubles(const StreamCall& call) { MapStreams<XavierNormal, double>(call); }
-void XavierFloats(const StreamCall& call) { MapStreams<XavierNormal, float>(call); }
+StreamLanes XavierLanes() { return StreamLanesOf<XavierNormal>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -36,14 +35,13 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(XavierDoubles);
-HWY_EXPORT(XavierFloats);
+HWY_EXPORT(XavierLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(XavierLanes)(); }
 
 const Streams row({.about = {.op = "xavier_normal", .kernel = "one_pass", .claim_narrow = "faithful"},
                    .tensors = {{"z", Stream::in}, {"w", Stream::out}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(XavierDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(XavierDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(XavierFloats)(c); }},
+                   .functions = functions_of<lanes>(),
                    .prepare = [](const Arguments& a, std::int64_t, double* p) { p[0] = root_over_fans(2, a); }});
 
 }  // namespace

@@ -19,8 +19,7 @@ struct Zeros {
   HWY_INLINE void operator()(const V*, V* out) const { out[0] = Num(0); }
 };
 
-void ZerosDoubles(const StreamCall& call) { MapStreams<Zeros, double>(call); }
-void ZerosFloats(const StreamCall& call) { MapStreams<Zeros, float>(call); }
+StreamLanes ZerosLanes() { return StreamLanesOf<Zeros>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -31,14 +30,13 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(ZerosDoubles);
-HWY_EXPORT(ZerosFloats);
+HWY_EXPORT(ZerosLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(ZerosLanes)(); }
 
 const Streams row({.about = {.op = "zeros", .kernel = "fill", .claim_f64 = "exact", .claim_narrow = "exact"},
                    .tensors = {{"z", Stream::unread}, {"w", Stream::out}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ZerosDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ZerosDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(ZerosFloats)(c); }}});
+                   .functions = functions_of<lanes>()});
 
 }  // namespace
 }  // namespace karat::kernels

@@ -95,14 +95,8 @@ struct Gradient {
   WidePair divisor;
 };
 
-void TermDoubles(const StreamCall& call) { MapStreams<Term<true>, double>(call); }
-void TermNarrow(const StreamCall& call) { MapStreams<Term<false>, double>(call); }
-void TermFloats(const StreamCall& call) { MapStreams<Term<false>, float>(call); }
-void SumDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Term<true>, double, true>(call, sums); }
-void SumFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Term<false>, float, false>(call, sums); }
-void GradientDoubles(const StreamCall& call) { MapStreams<Gradient, double>(call); }
-void GradientNarrowDoubles(const StreamCall& call) { MapStreams<GradientNarrow, double>(call); }
-void GradientFloats(const StreamCall& call) { MapStreams<GradientNarrow, float>(call); }
+TermLanes LossLanes() { return TermLanesOf<Term<true>, Term<false>>(); }
+StreamLanes GradientLanes() { return StreamLanesOf<Gradient, GradientNarrow>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -113,14 +107,11 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(TermDoubles);
-HWY_EXPORT(TermNarrow);
-HWY_EXPORT(TermFloats);
-HWY_EXPORT(SumDoubles);
-HWY_EXPORT(SumFloats);
-HWY_EXPORT(GradientDoubles);
-HWY_EXPORT(GradientNarrowDoubles);
-HWY_EXPORT(GradientFloats);
+HWY_EXPORT(LossLanes);
+HWY_EXPORT(GradientLanes);
+
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(LossLanes)(); }
+StreamLanes gradient_lanes() { return HWY_DYNAMIC_DISPATCH(GradientLanes)(); }
 
 // e^r for |r| <= 0.35, to 2^-100, by its series.
 Sum exp_of(Sum r) {
@@ -161,18 +152,12 @@ void prepare_gradient(const Arguments& a, std::int64_t n, double* p) {
 
 const Terms row({.about = {.op = "binary_cross_entropy", .kernel = "two_logarithms", .claim_narrow = "faithful"},
                  .tensors = {{"t", Stream::in}, {"p", Stream::in}},
-                 .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermDoubles)(c); },
-                               .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermNarrow)(c); },
-                               .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermFloats)(c); }},
-                 .sum_full = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumDoubles)(c, s); },
-                 .sum_stored = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumFloats)(c, s); },
+                 .functions = functions_of<lanes>(),
                  .prepare = prepare});
 
 const Streams backward({.about = {.op = "binary_cross_entropy_backward", .kernel = "one_quotient", .claim_narrow = "faithful"},
                         .tensors = {{"dy", Stream::broadcast}, {"t", Stream::in}, {"p", Stream::in}, {"dp", Stream::out}},
-                        .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientDoubles)(c); },
-                                      .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientNarrowDoubles)(c); },
-                                      .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientFloats)(c); }},
+                        .functions = functions_of<gradient_lanes>(),
                         .prepare = prepare_gradient});
 
 }  // namespace

@@ -67,14 +67,8 @@ struct Gradient {
   WidePair divisor;
 };
 
-void TermDoubles(const StreamCall& call) { MapStreams<Term<true>, double>(call); }
-void TermNarrowDoubles(const StreamCall& call) { MapStreams<Term<false>, double>(call); }
-void TermFloats(const StreamCall& call) { MapStreams<Term<false>, float>(call); }
-void SumDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Term<true>, double, true>(call, sums); }
-void SumFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Term<false>, float, false>(call, sums); }
-void GradientDoubles(const StreamCall& call) { MapStreams<Gradient, double>(call); }
-void GradientNarrowDoubles(const StreamCall& call) { MapStreams<GradientNarrow, double>(call); }
-void GradientFloats(const StreamCall& call) { MapStreams<GradientNarrow, float>(call); }
+TermLanes LossLanes() { return TermLanesOf<Term<true>, Term<false>>(); }
+StreamLanes GradientLanes() { return StreamLanesOf<Gradient, GradientNarrow>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -85,28 +79,19 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(TermDoubles);
-HWY_EXPORT(TermNarrowDoubles);
-HWY_EXPORT(TermFloats);
-HWY_EXPORT(SumDoubles);
-HWY_EXPORT(SumFloats);
-HWY_EXPORT(GradientDoubles);
-HWY_EXPORT(GradientNarrowDoubles);
-HWY_EXPORT(GradientFloats);
+HWY_EXPORT(LossLanes);
+HWY_EXPORT(GradientLanes);
+
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(LossLanes)(); }
+StreamLanes gradient_lanes() { return HWY_DYNAMIC_DISPATCH(GradientLanes)(); }
 
 const Terms row({.about = {.op = "binary_cross_entropy_with_logits", .kernel = "log1p_exp", .claim_narrow = "faithful"},
                  .tensors = {{"t", Stream::in}, {"x", Stream::in}},
-                 .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermDoubles)(c); },
-                               .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermNarrowDoubles)(c); },
-                               .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermFloats)(c); }},
-                 .sum_full = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumDoubles)(c, s); },
-                 .sum_stored = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumFloats)(c, s); }});
+                 .functions = functions_of<lanes>()});
 
 const Streams backward({.about = {.op = "binary_cross_entropy_with_logits_backward", .kernel = "exp_ratio", .claim_narrow = "faithful"},
                         .tensors = {{"dy", Stream::broadcast}, {"t", Stream::in}, {"x", Stream::in}, {"dx", Stream::out}},
-                        .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientDoubles)(c); },
-                                      .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientNarrowDoubles)(c); },
-                                      .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientFloats)(c); }},
+                        .functions = functions_of<gradient_lanes>(),
                         .prepare = [](const Arguments& a, std::int64_t n, double* p) { p[0] = divisor_of_dy(a, n, "x"); }});
 
 }  // namespace

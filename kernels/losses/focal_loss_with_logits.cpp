@@ -134,14 +134,8 @@ struct Gradient {
   Focal focal;
 };
 
-void TermDoubles(const StreamCall& call) { MapStreams<Term, double>(call); }
-void TermNarrowDoubles(const StreamCall& call) { MapStreams<TermNarrow, double>(call); }
-void TermFloats(const StreamCall& call) { MapStreams<TermNarrow, float>(call); }
-void SumDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Term, double, true>(call, sums); }
-void SumFloats(const StreamCall& call, PartialSums& sums) { SumStreams<TermNarrow, float, false>(call, sums); }
-void GradientDoubles(const StreamCall& call) { MapStreams<Gradient, double>(call); }
-void GradientNarrowDoubles(const StreamCall& call) { MapStreams<GradientNarrow, double>(call); }
-void GradientFloats(const StreamCall& call) { MapStreams<GradientNarrow, float>(call); }
+TermLanes LossLanes() { return TermLanesOf<Term, TermNarrow>(); }
+StreamLanes GradientLanes() { return StreamLanesOf<Gradient, GradientNarrow>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -152,31 +146,20 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(TermDoubles);
-HWY_EXPORT(TermNarrowDoubles);
-HWY_EXPORT(TermFloats);
-HWY_EXPORT(SumDoubles);
-HWY_EXPORT(SumFloats);
-HWY_EXPORT(GradientDoubles);
-HWY_EXPORT(GradientNarrowDoubles);
-HWY_EXPORT(GradientFloats);
+HWY_EXPORT(LossLanes);
+HWY_EXPORT(GradientLanes);
+
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(LossLanes)(); }
+StreamLanes gradient_lanes() { return HWY_DYNAMIC_DISPATCH(GradientLanes)(); }
 
 const Terms row({.about = {.op = "focal_loss_with_logits", .kernel = "log1p_exp", .claim_narrow = "faithful"},
                  .tensors = {{"t", Stream::labels}, {"x", Stream::in}},
-                 .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermDoubles)(c); },
-                               .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermNarrowDoubles)(c); },
-                               .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(TermFloats)(c); },
-                               .labels_in_place = true},
-                 .sum_full = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumDoubles)(c, s); },
-                 .sum_stored = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumFloats)(c, s); },
+                 .functions = functions_of<lanes>(kLabelsInPlace),
                  .prepare = focal::prepare});
 
 const Streams backward({.about = {.op = "focal_loss_with_logits_backward", .kernel = "one_quotient", .claim_narrow = "faithful"},
                         .tensors = {{"dy", Stream::broadcast}, {"t", Stream::labels}, {"x", Stream::in}, {"dx", Stream::out}},
-                        .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientDoubles)(c); },
-                                      .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientNarrowDoubles)(c); },
-                                      .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientFloats)(c); },
-                                      .labels_in_place = true},
+                        .functions = functions_of<gradient_lanes>(kLabelsInPlace),
                         .prepare = [](const Arguments& a, std::int64_t n, double* p) {
                           focal::read(a, p);
                           p[focal::kDivisor] = divisor_of_dy(a, n, "x");

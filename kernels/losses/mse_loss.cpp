@@ -37,12 +37,8 @@ struct Gradient {
   V n;
 };
 
-void SquareDoubles(const StreamCall& call) { MapStreams<Square, double>(call); }
-void SquareFloats(const StreamCall& call) { MapStreams<Square, float>(call); }
-void SumDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Square, double, true>(call, sums); }
-void SumFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Square, float, false>(call, sums); }
-void GradientDoubles(const StreamCall& call) { MapStreams<Gradient, double>(call); }
-void GradientFloats(const StreamCall& call) { MapStreams<Gradient, float>(call); }
+TermLanes LossLanes() { return TermLanesOf<Square>(); }
+StreamLanes GradientLanes() { return StreamLanesOf<Gradient>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -53,12 +49,11 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(SquareDoubles);
-HWY_EXPORT(SquareFloats);
-HWY_EXPORT(SumDoubles);
-HWY_EXPORT(SumFloats);
-HWY_EXPORT(GradientDoubles);
-HWY_EXPORT(GradientFloats);
+HWY_EXPORT(LossLanes);
+HWY_EXPORT(GradientLanes);
+
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(LossLanes)(); }
+StreamLanes gradient_lanes() { return HWY_DYNAMIC_DISPATCH(GradientLanes)(); }
 
 bool printed(const Arguments& a) { return a.is("form", "printed"); }  // the sum, whatever the reduction
 
@@ -66,20 +61,14 @@ void prepare(const Arguments& a, std::int64_t n, double* p) { p[0] = !printed(a)
 
 const Terms row({.about = {.op = "mse_loss", .kernel = "partial_sums"},
                  .tensors = {{"x", Stream::in}, {"t", Stream::in}},
-                 .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareDoubles)(c); },
-                               .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareDoubles)(c); },
-                               .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareFloats)(c); }},
-                 .sum_full = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumDoubles)(c, s); },
-                 .sum_stored = [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumFloats)(c, s); },
+                 .functions = functions_of<lanes>(),
                  .prepare = prepare,
                  .finish = [](double sum, std::int64_t, const double* p) { return sum / p[0]; },
                  .each = [](const Arguments& a) { return !printed(a) && a.is("reduction", "none"); }});
 
 const Streams backward({.about = {.op = "mse_loss_backward", .kernel = "one_pass"},
                         .tensors = {{"dy", Stream::broadcast}, {"x", Stream::in}, {"t", Stream::in}, {"dx", Stream::out}, {"dt", Stream::out}},
-                        .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientDoubles)(c); },
-                                      .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientDoubles)(c); },
-                                      .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(GradientFloats)(c); }},
+                        .functions = functions_of<gradient_lanes>(),
                         .prepare = prepare});
 
 }  // namespace

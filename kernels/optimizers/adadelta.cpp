@@ -81,9 +81,7 @@ struct Adadelta : Attributes {
   }
 };
 
-void FullDoubles(const StreamCall& call) { MapStreams<Adadelta<false>, double>(call); }
-void NarrowDoubles(const StreamCall& call) { MapStreams<Adadelta<true>, double>(call); }
-void NarrowFloats(const StreamCall& call) { MapStreams<Adadelta<true>, float>(call); }
+StreamLanes AdadeltaLanes() { return StreamLanesOf<Adadelta<false>, Adadelta<true>>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -94,9 +92,9 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(FullDoubles);
-HWY_EXPORT(NarrowDoubles);
-HWY_EXPORT(NarrowFloats);
+HWY_EXPORT(AdadeltaLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(AdadeltaLanes)(); }
 
 void prepare(const Arguments& a, std::int64_t, double* p) {
   p[kEta] = learning_rate(a);
@@ -109,9 +107,7 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
 
 const Streams row({.about = {.op = "adadelta", .kernel = "one_pass"},
                    .tensors = {{"theta", Stream::inout}, {"g", Stream::in}, {"s", Stream::inout}, {"delta", Stream::inout}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(FullDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NarrowDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NarrowFloats)(c); }},
+                   .functions = functions_of<lanes>(),
                    .prepare = prepare});
 
 }  // namespace

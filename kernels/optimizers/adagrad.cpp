@@ -40,8 +40,7 @@ struct Adagrad {
   V eta, beta, inner, outer, decay;
 };
 
-void AdagradDoubles(const StreamCall& call) { MapStreams<Adagrad, double>(call); }
-void AdagradFloats(const StreamCall& call) { MapStreams<Adagrad, float>(call); }
+StreamLanes AdagradLanes() { return StreamLanesOf<Adagrad>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -52,8 +51,9 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(AdagradDoubles);
-HWY_EXPORT(AdagradFloats);
+HWY_EXPORT(AdagradLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(AdagradLanes)(); }
 
 void prepare(const Arguments& a, std::int64_t, double* p) {
   const RootEpsilon eps = root_epsilon(a);
@@ -66,9 +66,7 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
 
 const Streams row({.about = {.op = "adagrad", .kernel = "one_pass"},
                    .tensors = {{"theta", Stream::inout}, {"g", Stream::in}, {"s", Stream::inout}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdagradDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdagradDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdagradFloats)(c); }},
+                   .functions = functions_of<lanes>(),
                    .prepare = prepare});
 
 }  // namespace

@@ -62,10 +62,7 @@ struct Adam {
   M coupled;
 };
 
-void AdamDoubles(const StreamCall& call) { MapStreams<Adam<false>, double>(call); }
-void AdamFloats(const StreamCall& call) { MapStreams<Adam<false>, float>(call); }
-void AmsgradDoubles(const StreamCall& call) { MapStreams<Adam<true>, double>(call); }
-void AmsgradFloats(const StreamCall& call) { MapStreams<Adam<true>, float>(call); }
+StreamLanes AdamLanes(bool amsgrad) { return amsgrad ? StreamLanesOf<Adam<true>>() : StreamLanesOf<Adam<false>>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -76,10 +73,10 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(AdamDoubles);
-HWY_EXPORT(AdamFloats);
-HWY_EXPORT(AmsgradDoubles);
-HWY_EXPORT(AmsgradFloats);
+HWY_EXPORT(AdamLanes);
+
+template <bool kAmsgrad>
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(AdamLanes)(kAmsgrad); }
 
 // 1 − βᵗ; β − 1 is exact.
 double correction(double beta, std::int64_t t) {
@@ -110,20 +107,12 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
 // s_max is used and updated with amsgrad alone.
 StreamVariant variant(const Arguments& a) {
   const bool amsgrad = a.flag("amsgrad");
-  std::vector<StreamTensor> tensors = {{"theta", Stream::inout},
-                                       {"g", Stream::in},
-                                       {"v", Stream::inout},
-                                       {"s", Stream::inout},
-                                       {"s_max", amsgrad ? Stream::inout : Stream::idle}};
-  if (amsgrad)
-    return {std::move(tensors),
-            {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AmsgradDoubles)(c); },
-             .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AmsgradDoubles)(c); },
-             .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AmsgradFloats)(c); }}};
-  return {std::move(tensors),
-          {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdamDoubles)(c); },
-           .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdamDoubles)(c); },
-           .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AdamFloats)(c); }}};
+  return {{{"theta", Stream::inout},
+           {"g", Stream::in},
+           {"v", Stream::inout},
+           {"s", Stream::inout},
+           {"s_max", amsgrad ? Stream::inout : Stream::idle}},
+          amsgrad ? functions_of<lanes<true>>() : functions_of<lanes<false>>()};
 }
 
 const Streams row({.about = {.op = "adam", .kernel = "one_pass"}, .prepare = prepare, .variant = variant});

@@ -48,10 +48,7 @@ struct Momentum {
   M later;
 };
 
-void PlainDoubles(const StreamCall& call) { MapStreams<Momentum<false>, double>(call); }
-void PlainFloats(const StreamCall& call) { MapStreams<Momentum<false>, float>(call); }
-void NesterovDoubles(const StreamCall& call) { MapStreams<Momentum<true>, double>(call); }
-void NesterovFloats(const StreamCall& call) { MapStreams<Momentum<true>, float>(call); }
+StreamLanes MomentumLanes(bool nesterov) { return nesterov ? StreamLanesOf<Momentum<true>>() : StreamLanesOf<Momentum<false>>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -62,10 +59,10 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(PlainDoubles);
-HWY_EXPORT(PlainFloats);
-HWY_EXPORT(NesterovDoubles);
-HWY_EXPORT(NesterovFloats);
+HWY_EXPORT(MomentumLanes);
+
+template <bool kNesterov>
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(MomentumLanes)(kNesterov); }
 
 void prepare(const Arguments& a, std::int64_t, double* p) {
   const bool first = step_number(a) == 1;
@@ -79,16 +76,8 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
 }
 
 StreamVariant variant(const Arguments& a) {
-  const std::vector<StreamTensor> tensors = {{"theta", Stream::inout}, {"g", Stream::in}, {"v", Stream::inout}};
-  if (a.flag("nesterov"))
-    return {tensors,
-            {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NesterovDoubles)(c); },
-             .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NesterovDoubles)(c); },
-             .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(NesterovFloats)(c); }}};
-  return {tensors,
-          {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainDoubles)(c); },
-           .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainDoubles)(c); },
-           .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainFloats)(c); }}};
+  return {{{"theta", Stream::inout}, {"g", Stream::in}, {"v", Stream::inout}},
+          a.flag("nesterov") ? functions_of<lanes<true>>() : functions_of<lanes<false>>()};
 }
 
 const Streams row({.about = {.op = "momentum", .kernel = "one_pass"}, .prepare = prepare, .variant = variant});

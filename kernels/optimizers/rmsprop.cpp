@@ -56,14 +56,9 @@ struct Rmsprop {
   V eta, gamma, rest, inner, outer, mu, decay;
 };
 
-void PlainDoubles(const StreamCall& call) { MapStreams<Rmsprop<false, false>, double>(call); }
-void PlainFloats(const StreamCall& call) { MapStreams<Rmsprop<false, false>, float>(call); }
-void MomentumDoubles(const StreamCall& call) { MapStreams<Rmsprop<false, true>, double>(call); }
-void MomentumFloats(const StreamCall& call) { MapStreams<Rmsprop<false, true>, float>(call); }
-void CenteredDoubles(const StreamCall& call) { MapStreams<Rmsprop<true, false>, double>(call); }
-void CenteredFloats(const StreamCall& call) { MapStreams<Rmsprop<true, false>, float>(call); }
-void CenteredMomentumDoubles(const StreamCall& call) { MapStreams<Rmsprop<true, true>, double>(call); }
-void CenteredMomentumFloats(const StreamCall& call) { MapStreams<Rmsprop<true, true>, float>(call); }
+template <bool kCentered>
+StreamLanes LanesOf(bool momentum) { return momentum ? StreamLanesOf<Rmsprop<kCentered, true>>() : StreamLanesOf<Rmsprop<kCentered, false>>(); }
+StreamLanes RmspropLanes(bool centered, bool momentum) { return centered ? LanesOf<true>(momentum) : LanesOf<false>(momentum); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -74,14 +69,10 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(PlainDoubles);
-HWY_EXPORT(PlainFloats);
-HWY_EXPORT(MomentumDoubles);
-HWY_EXPORT(MomentumFloats);
-HWY_EXPORT(CenteredDoubles);
-HWY_EXPORT(CenteredFloats);
-HWY_EXPORT(CenteredMomentumDoubles);
-HWY_EXPORT(CenteredMomentumFloats);
+HWY_EXPORT(RmspropLanes);
+
+template <bool kCentered, bool kMomentum>
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(RmspropLanes)(kCentered, kMomentum); }
 
 void prepare(const Arguments& a, std::int64_t, double* p) {
   const RootEpsilon eps = root_epsilon(a);
@@ -94,19 +85,10 @@ void prepare(const Arguments& a, std::int64_t, double* p) {
   p[kDecay] = weight_decay(a);
 }
 
-const StreamFunctions kPlain = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainDoubles)(c); },
-                                .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainDoubles)(c); },
-                                .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(PlainFloats)(c); }};
-const StreamFunctions kMomentum = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(MomentumDoubles)(c); },
-                                   .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(MomentumDoubles)(c); },
-                                   .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(MomentumFloats)(c); }};
-const StreamFunctions kCentered = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredDoubles)(c); },
-                                   .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredDoubles)(c); },
-                                   .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredFloats)(c); }};
-const StreamFunctions kCenteredMomentum = {
-    .full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredMomentumDoubles)(c); },
-    .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredMomentumDoubles)(c); },
-    .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(CenteredMomentumFloats)(c); }};
+template <bool kCentered>
+StreamFunctions functions(bool momentum) {
+  return momentum ? functions_of<lanes<kCentered, true>>() : functions_of<lanes<kCentered, false>>();
+}
 
 // Without momentum b stays as it is; a NaN in it reaches θ even so.
 StreamVariant variant(const Arguments& a) {
@@ -116,7 +98,7 @@ StreamVariant variant(const Arguments& a) {
            {"s", Stream::inout},
            {"m", centered ? Stream::inout : Stream::idle},
            {"b", momentum ? Stream::inout : Stream::kept}},
-          centered ? (momentum ? kCenteredMomentum : kCentered) : (momentum ? kMomentum : kPlain)};
+          centered ? functions<true>(momentum) : functions<false>(momentum)};
 }
 
 const Streams row({.about = {.op = "rmsprop", .kernel = "one_pass"}, .prepare = prepare, .variant = variant});

@@ -24,8 +24,7 @@ struct Sgd {
   V eta;
 };
 
-void SgdDoubles(const StreamCall& call) { MapStreams<Sgd, double>(call); }
-void SgdFloats(const StreamCall& call) { MapStreams<Sgd, float>(call); }
+StreamLanes SgdLanes() { return StreamLanesOf<Sgd>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -36,14 +35,13 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(SgdDoubles);
-HWY_EXPORT(SgdFloats);
+HWY_EXPORT(SgdLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(SgdLanes)(); }
 
 const Streams row({.about = {.op = "sgd", .kernel = "one_pass", .claim_narrow = "faithful"},
                    .tensors = {{"theta", Stream::inout}, {"g", Stream::in}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SgdDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SgdDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SgdFloats)(c); }},
+                   .functions = functions_of<lanes>(),
                    .prepare = [](const Arguments& a, std::int64_t, double* p) { p[0] = learning_rate(a); }});
 
 }  // namespace

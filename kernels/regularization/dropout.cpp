@@ -26,8 +26,7 @@ struct Dropout {
   V p;
 };
 
-void DropoutDoubles(const StreamCall& call) { MapStreams<Dropout, double>(call); }
-void DropoutFloats(const StreamCall& call) { MapStreams<Dropout, float>(call); }
+StreamLanes DropoutLanes() { return StreamLanesOf<Dropout>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -38,8 +37,9 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(DropoutDoubles);
-HWY_EXPORT(DropoutFloats);
+HWY_EXPORT(DropoutLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(DropoutLanes)(); }
 
 void prepare(const Arguments& a, std::int64_t, double* parameters) {
   const bool printed = a.is("form", "printed");
@@ -49,21 +49,14 @@ void prepare(const Arguments& a, std::int64_t, double* parameters) {
   parameters[0] = printed ? 1 : p;
 }
 
-StreamFunctions functions() {
-  return {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DropoutDoubles)(c); },
-          .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DropoutDoubles)(c); },
-          .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DropoutFloats)(c); },
-          .labels_in_place = true};
-}
-
 const Streams row({.about = {.op = "dropout", .kernel = "one_pass", .claim_f64 = "exact", .claim_narrow = "exact"},
                    .tensors = {{"x", Stream::in}, {"mask", Stream::labels}, {"y", Stream::out}},
-                   .functions = functions(),
+                   .functions = functions_of<lanes>(kLabelsInPlace),
                    .prepare = prepare});
 
 const Streams backward({.about = {.op = "dropout_backward", .kernel = "one_pass", .claim_f64 = "exact", .claim_narrow = "exact"},
                         .tensors = {{"dy", Stream::in}, {"mask", Stream::labels}, {"dx", Stream::out}},
-                        .functions = functions(),
+                        .functions = functions_of<lanes>(kLabelsInPlace),
                         .prepare = prepare});
 
 }  // namespace

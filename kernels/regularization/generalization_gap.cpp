@@ -22,8 +22,7 @@ struct Difference {
   HWY_INLINE void operator()(const V* in, V* out) const { out[0] = hn::Sub(in[0], in[1]); }
 };
 
-void DifferenceDoubles(const StreamCall& call) { MapStreams<Difference, double>(call); }
-void DifferenceFloats(const StreamCall& call) { MapStreams<Difference, float>(call); }
+StreamLanes DifferenceLanes() { return StreamLanesOf<Difference>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -34,14 +33,13 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(DifferenceDoubles);
-HWY_EXPORT(DifferenceFloats);
+HWY_EXPORT(DifferenceLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(DifferenceLanes)(); }
 
 const Streams row({.about = {.op = "generalization_gap", .kernel = "one_pass", .claim_f64 = "exact", .claim_narrow = "exact"},
                    .tensors = {{"E_out", Stream::in}, {"E_in", Stream::in}, {"y", Stream::out}},
-                   .functions = {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DifferenceDoubles)(c); },
-                                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DifferenceDoubles)(c); },
-                                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DifferenceFloats)(c); }}});
+                   .functions = functions_of<lanes>()});
 
 }  // namespace
 }  // namespace karat::kernels

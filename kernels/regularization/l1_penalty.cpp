@@ -53,9 +53,7 @@ struct Direction {
   const double* p;
 };
 
-void DirectionDoubles(const StreamCall& call) { MapStreams<Direction, double>(call); }
-void DirectionNarrowDoubles(const StreamCall& call) { MapStreams<DirectionNarrow, double>(call); }
-void DirectionFloats(const StreamCall& call) { MapStreams<DirectionNarrow, float>(call); }
+StreamLanes DirectionLanes() { return StreamLanesOf<Direction, DirectionNarrow>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -66,9 +64,9 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(DirectionDoubles);
-HWY_EXPORT(DirectionNarrowDoubles);
-HWY_EXPORT(DirectionFloats);
+HWY_EXPORT(DirectionLanes);
+
+StreamLanes lanes() { return HWY_DYNAMIC_DISPATCH(DirectionLanes)(); }
 
 bool read_printed(const Arguments& a) {
   const bool printed = a.is("form", "printed");
@@ -105,11 +103,7 @@ class Backward {
     if (!printed_) return penalty_gradient(dtype_, a_, Penalty::l1);
     double parameters[kMaxParameters] = {};
     find_factor(parameters);
-    map_streams(dtype_, a_, penalty_gradient_tensors(),
-                {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DirectionDoubles)(c); },
-                 .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DirectionNarrowDoubles)(c); },
-                 .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(DirectionFloats)(c); }},
-                parameters);
+    map_streams(dtype_, a_, penalty_gradient_tensors(), functions_of<lanes>(), parameters);
   }
 
  private:

@@ -58,16 +58,14 @@ struct SquareGradient {
   V lambda;
 };
 
-void AbsoluteDoubles(const StreamCall& call) { MapStreams<Absolute<true>, double>(call); }
-void SquareDoubles(const StreamCall& call) { MapStreams<Square<true>, double>(call); }
-void SumAbsoluteDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Absolute<true>, double, true>(call, sums); }
-void SumSquareDoubles(const StreamCall& call, PartialSums& sums) { SumStreams<Square<true>, double, true>(call, sums); }
-void SumAbsoluteFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Absolute<false>, float, false>(call, sums); }
-void SumSquareFloats(const StreamCall& call, PartialSums& sums) { SumStreams<Square<false>, float, false>(call, sums); }
-void SignGradientDoubles(const StreamCall& call) { MapStreams<SignGradient, double>(call); }
-void SignGradientFloats(const StreamCall& call) { MapStreams<SignGradient, float>(call); }
-void SquareGradientDoubles(const StreamCall& call) { MapStreams<SquareGradient, double>(call); }
-void SquareGradientFloats(const StreamCall& call) { MapStreams<SquareGradient, float>(call); }
+template <template <bool> class Term>
+TermLanes LanesOf() {
+  return {.each = StreamLanesOf<Term<true>>(),
+          .sum_full = SumStreams<Term<true>, double, true>,
+          .sum_stored = SumStreams<Term<false>, float, false>};
+}
+TermLanes PenaltyLanes(Penalty penalty) { return penalty == Penalty::l1 ? LanesOf<Absolute>() : LanesOf<Square>(); }
+StreamLanes GradientLanes(Penalty penalty) { return penalty == Penalty::l1 ? StreamLanesOf<SignGradient>() : StreamLanesOf<SquareGradient>(); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -78,40 +76,13 @@ HWY_AFTER_NAMESPACE();
 namespace karat::kernels {
 namespace {
 
-HWY_EXPORT(AbsoluteDoubles);
-HWY_EXPORT(SquareDoubles);
-HWY_EXPORT(SumAbsoluteDoubles);
-HWY_EXPORT(SumSquareDoubles);
-HWY_EXPORT(SumAbsoluteFloats);
-HWY_EXPORT(SumSquareFloats);
-HWY_EXPORT(SignGradientDoubles);
-HWY_EXPORT(SignGradientFloats);
-HWY_EXPORT(SquareGradientDoubles);
-HWY_EXPORT(SquareGradientFloats);
+HWY_EXPORT(PenaltyLanes);
+HWY_EXPORT(GradientLanes);
 
-struct TermFunctions {
-  StreamFunction each;
-  SumFunction full, stored;
-};
-TermFunctions functions_of(Penalty penalty) {
-  if (penalty == Penalty::l1)
-    return {[](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(AbsoluteDoubles)(c); },
-            [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumAbsoluteDoubles)(c, s); },
-            [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumAbsoluteFloats)(c, s); }};
-  return {[](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareDoubles)(c); },
-          [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumSquareDoubles)(c, s); },
-          [](const StreamCall& c, PartialSums& s) { HWY_DYNAMIC_DISPATCH(SumSquareFloats)(c, s); }};
-}
-
-StreamFunctions gradient_of(Penalty penalty) {
-  if (penalty == Penalty::l1)
-    return {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SignGradientDoubles)(c); },
-            .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SignGradientDoubles)(c); },
-            .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SignGradientFloats)(c); }};
-  return {.full = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareGradientDoubles)(c); },
-          .narrow = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareGradientDoubles)(c); },
-          .stored = [](const StreamCall& c) { HWY_DYNAMIC_DISPATCH(SquareGradientFloats)(c); }};
-}
+template <Penalty kPenalty>
+TermLanes lanes() { return HWY_DYNAMIC_DISPATCH(PenaltyLanes)(kPenalty); }
+template <Penalty kPenalty>
+StreamLanes gradient_lanes() { return HWY_DYNAMIC_DISPATCH(GradientLanes)(kPenalty); }
 
 const std::vector<StreamTensor>& theta_alone() {
   static const std::vector<StreamTensor> tensors = {{"theta", Stream::in}};
@@ -133,10 +104,8 @@ void check_penalty(std::int32_t dtype, const Arguments& arguments) {
 }
 
 WideSum penalty_sum(std::int32_t dtype, const Arguments& arguments, Penalty penalty) {
-  const TermFunctions terms = functions_of(penalty);
-  const auto scaled_sum = [&](double scale) {
-    return sum_of_terms(dtype, arguments, theta_alone(), {.full = terms.each, .narrow = terms.each}, terms.full, terms.stored, &scale);
-  };
+  const TermFunctions terms = penalty == Penalty::l1 ? functions_of<lanes<Penalty::l1>>() : functions_of<lanes<Penalty::l2>>();
+  const auto scaled_sum = [&](double scale) { return sum_of_terms(dtype, arguments, theta_alone(), terms, &scale); };
   const double power = penalty == Penalty::l1 ? 1 : 2;
   Sum sum = scaled_sum(1);
   double exponent = 0;
@@ -168,7 +137,8 @@ void check_penalty_gradient(std::int32_t dtype, const Arguments& arguments) {
 
 void penalty_gradient(std::int32_t dtype, const Arguments& arguments, Penalty penalty) {
   const double lambda = read_lambda(arguments);
-  map_streams(dtype, arguments, penalty_gradient_tensors(), gradient_of(penalty), &lambda);
+  map_streams(dtype, arguments, penalty_gradient_tensors(),
+              penalty == Penalty::l1 ? functions_of<gradient_lanes<Penalty::l1>>() : functions_of<gradient_lanes<Penalty::l2>>(), &lambda);
 }
 
 }  // namespace karat::kernels
