@@ -278,6 +278,39 @@ TEST_CASE("Unary 16-bit kernels are faithful on all inputs") {
     }
 }
 
+TEST_CASE("Exact kernels give in long calls, in place too, what they give alone") {
+  std::mt19937_64 random(11);
+  std::vector<double> x;
+  const auto block = [&](auto value) {
+    for (int i = 0; i < 128; ++i) x.push_back(static_cast<double>(rounded(value(i), format_of(KARAT_F32))));
+  };
+  block([&](int) { return random_between(random, KARAT_F32, -80, 80); });
+  for (const int e : {-23, -24}) block([&](int i) { return std::ldexp(2 * i - 127, e); });  // sigmoid and exp beside the middle of two floats: left open
+  block([&](int i) { return i == 77 ? 1e9 : random_between(random, KARAT_F32, -3, 3); });
+  block([&](int i) { return i == 5 ? NAN : i == 6 ? -INFINITY : i == 7 ? 0.0 : i == 8 ? -0.0 : std::ldexp(i - 64, -149); });
+  block([&](int) { return random_between(random, KARAT_F32, -110, -80); });  // subnormal results
+  block([&](int) { return std::fabs(random_between(random, KARAT_F32, -2, 2)); });
+  for (int i = 0; i < 37; ++i) x.push_back(i);
+  std::size_t kernels = 0;
+  for (const karat_kernel& row : rows()) {
+    if (row.dtype != KARAT_F32 || std::string_view(row.claim == nullptr ? "" : row.claim) != "exact" || !std::string_view(row.kernel).ends_with("_exact")) continue;
+    ++kernels;
+    const std::vector<Attribute> attributes = row.op == std::string_view("softplus") ? kBetas[0] : std::vector<Attribute>{};
+    const auto bits = [&](const std::vector<double>& in, int in_place) {
+      return run_bits({.op = row.op, .dtype = KARAT_F32, .inputs = {in}, .shape = {}, .attributes = attributes, .in_place = in_place, .kernel = row.kernel});
+    };
+    for (const std::int64_t target : targets()) {
+      const OnTarget on(target);
+      std::vector<std::uint64_t> alone;
+      for (const double v : x) alone.push_back(bits({v}, -1)[0]);
+      CAPTURE(row.kernel, hwy::TargetName(target));
+      CHECK(bits(x, -1) == alone);
+      CHECK(bits(x, 0) == alone);
+    }
+  }
+  CHECK(kernels == 7);
+}
+
 TEST_CASE("Binary 16-bit kernels are faithful on random inputs") {
   for (const Reference& reference : references())
     for (const std::int32_t dtype : {KARAT_F16, KARAT_BF16}) {
