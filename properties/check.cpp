@@ -207,9 +207,16 @@ class Check {
     }
   }
 
+  // How many smaller cases are tried: fewer of those that take long to judge.
+  static int tries(const Question& q) {
+    std::size_t elements = q.output_count();
+    for (const Tensor<Bits>& tensor : q.inputs) elements += tensor.values.size();
+    return q.op->independence == Independence::whole ? static_cast<int>(std::clamp<std::size_t>(400 * 256 / std::max<std::size_t>(1, elements), 40, 400)) : 400;
+  }
+
   // Cuts the worst case down, and looks for the simplest one that fails in the same way.
   void report(Kind kind, Seen& seen) {
-    const int budget = costly(kind) ? 1 : fatal(kind) ? 30 : 400;
+    const auto budget = [&](const Case& c) { return costly(kind) ? 1 : fatal(kind) ? 30 : tries(c.question); };
     const auto fails = [&](const Case& c) {
       if (options_.stop()) return false;
       Judge judge(verdict_.level);
@@ -218,11 +225,11 @@ class Check {
     Case worst = seen.worst;
     Finding finding = seen.finding;
     origin_ = seen.worst.origin;
-    worst = shrink_shape(seen.worst, kernel_, budget, fails);
+    worst = shrink_shape(seen.worst, kernel_, budget(seen.worst), fails);
     if (!costly(kind)) finding = refreshed(worst, kind, finding);
     Failure failure = failure_of(kind, seen, worst, finding);
     if (!costly(kind)) {
-      const Case simplest = shrink(worst, kernel_, budget, fails);
+      const Case simplest = shrink(worst, kernel_, budget(worst), fails);
       const std::string line = line_of(simplest, refusing_level(finding));
       if (line != failure.replay) {
         if (finding.element && (kind == Kind::inaccurate || kind == Kind::special_value)) {
@@ -416,15 +423,9 @@ const Format* format_of_code(std::int32_t code) {
 
 // A kernel that computes in a narrower type than is usual is judged by that, and the verdict says so.
 void set_compute_type(KernelVerdict& v, const Format& f, const host::KernelRow& kernel) {
-  const Format* compute = format_of_code(kernel.compute_dtype);
-  if (!compute || compute->precision >= format(f.compute).precision) return;
-  v.level.compute = compute->dtype;
-  if (v.level.also) {
-    Level also = *v.level.also;
-    also.compute = compute->dtype;
-    v.level.also = std::make_shared<const Level>(also);
-  }
-  v.compute = compute->name;
+  v.level = with_compute_type(v.level, f, kernel.compute_dtype);
+  if (!v.level.compute) return;
+  v.compute = format(*v.level.compute).name;
   v.notes.push_back("judged as computed in " + v.compute + ", which the kernel declares");
 }
 

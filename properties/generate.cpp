@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "plugins/karat_plugin.h"
+#include "properties/grown.hpp"
 
 namespace karat::properties {
 namespace {
@@ -58,6 +59,8 @@ class Planner {
     if (op_.independence == Independence::whole) {
       for (const Example& example : op_.examples)
         for (std::size_t fill = 0; fill < fills; ++fill) add(filled(op_, f_, example, static_cast<Fill>(fill), random_()));
+      for (const Example& example : grown_examples(op_))
+        if (Question q = filled(op_, f_, example, Fill::usual, random_()); !invalid(q)) add(std::move(q));
       whole_layouts();
       for (const Example& example : op_.examples) after_decoys(filled(op_, f_, example, Fill::usual, random_()));
     } else if (op_.independence == Independence::elementwise) {

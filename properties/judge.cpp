@@ -3,6 +3,7 @@
 
 #include <tbb/task_scheduler_observer.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <unordered_map>
 
 #include "properties/parallel.hpp"
+#include "properties/whole_tensor.hpp"
 #include "reference/numbers/precision.hpp"
 
 namespace karat::properties {
@@ -122,6 +124,10 @@ std::vector<Judgement> Judge::operator()(const Question& question, std::span<con
   static FreeCaches free_caches;
   if (question.op->independence == Independence::elementwise && question.inputs.size() <= Element::most_inputs)
     return memory_->by_element(question, got, level_);
+  if (takes_whole_tensors(question, level_)) {
+    std::vector<Judgement> all = judge_whole_tensors(question, got, level_);
+    if (std::none_of(all.begin(), all.end(), [](const Judgement& j) { return j.error; })) return all;
+  }
   std::vector<Judgement> result(got.size());
   const std::size_t count = unit_count(question);
   const std::string attributes = text_of(question.attributes);

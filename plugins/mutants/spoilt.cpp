@@ -17,6 +17,16 @@ bool computes_nothing(const std::string& op) { return op == "zeros"; }  // every
 const char* const counts[] = {"early_stopping", "conv_output_size"};
 bool counts_only(const std::string& op) { return op == counts[0] || op == counts[1]; }
 
+// Whether a dense tensor's element lies behind the first 128 of an axis.
+bool behind_128(const karat_tensor& tensor, std::size_t i) {
+  for (std::int32_t d = tensor.rank; d-- > 0;) {
+    const auto extent = static_cast<std::size_t>(tensor.shape[d]);
+    if (i % extent >= 128) return true;
+    i /= extent;
+  }
+  return false;
+}
+
 void add_all() {
   for (const std::string& op : all_operators()) {
     const auto spoilt = [&](const char* name, auto f) {
@@ -49,6 +59,16 @@ void add_all() {
         Changed changed(call);
         for (std::size_t t = 0; t < changed.tensors(); ++t)
           if (changed.tensor(t).role == KARAT_INPUT && changed.tensor(t).dtype == KARAT_F32) changed.replace(t, [](double v, std::size_t) { return to_bf16(v); });
+        return right(*changed.get());
+      });
+    // A block of lanes, a partial sum, and nothing behind it.  A Hessian of so many parameters is not tried.
+    if (!computes_nothing(op) && !counts_only(op) && op != "newton")
+      add(op, "behind_128_of_an_axis_as_0", KARAT_F32, [](const karat_call& call, const Right& right) {
+        Changed changed(call);
+        for (std::size_t t = 0; t < changed.tensors(); ++t) {
+          const karat_tensor& tensor = changed.tensor(t);
+          if (tensor.role == KARAT_INPUT && tensor.dtype == KARAT_F32) changed.replace(t, [&tensor](double v, std::size_t i) { return behind_128(tensor, i) ? 0.0 : v; });
+        }
         return right(*changed.get());
       });
   }
