@@ -20,6 +20,8 @@
 namespace karat::cli {
 namespace {
 
+constexpr char interrupted_text[] = "karat: interrupted; what was timed until then is recorded if --record was given\n";
+
 struct Options {
   std::vector<std::string> plugins, sizes, calls, caches;
   std::vector<int> bench_threads;
@@ -61,7 +63,10 @@ int benchmark_check(const Options& options) {
   }
   progress.clear();
   std::fputs(bench::check_table(timings).c_str(), stdout);
-  if (!ran) std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
+  if (interrupted())
+    std::fputs(interrupted_text, stderr);
+  else if (!ran)
+    std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel and --shard\n");
   return exit_code(failed_some, not_judged_some || interrupted(), ran);
 }
 
@@ -96,7 +101,10 @@ int benchmark_sweeps(const Options& options) {
       not_judged_some = true;
     }
   }
-  if (!ran) std::fprintf(stderr, "karat: nothing ran: no f32 kernel of sigmoid, tanh, softplus, relu or leaky_relu\n");
+  if (interrupted())
+    std::fputs(interrupted_text, stderr);
+  else if (!ran)
+    std::fprintf(stderr, "karat: nothing ran: no f32 kernel of sigmoid, tanh, softplus, relu or leaky_relu\n");
   return exit_code(failed_some, not_judged_some || interrupted(), ran);
 }
 
@@ -164,7 +172,10 @@ int benchmark_kernels(const Options& options) {
   progress.clear();
   std::fputs(bench::table(timings, terminal_width()).c_str(), stdout);
   if (const std::string warning = bench::size_warning(); !warning.empty() && b.calls.empty() && !timings.empty()) std::printf("%s\n", warning.c_str());
-  if (timings.empty()) std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel, --shard and --call\n");
+  if (interrupted())
+    std::fputs(interrupted_text, stderr);
+  else if (timings.empty())
+    std::fprintf(stderr, "karat: nothing ran: no kernel of these back ends matches --op, --dtype, --kernel, --shard and --call\n");
   const bool wrong = std::any_of(timings.begin(), timings.end(), [](const bench::Timing& t) { return !t.verified; });
   const int code = exit_code(wrong, not_loaded || interrupted(), !timings.empty());
   if (!interrupted()) recorder.end(0, 0, 0, 0, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), code);
