@@ -90,10 +90,10 @@ struct ChainSums {
   }
 };
 
-// tile[r, j] = Σ_k a[r, k] b[k, j], one chain each: kRows rows, a panel of columns.
+// tile[r, j] = Σ_k a[r, k] b[k, j], one chain each: kRows rows, a panel of columns.  With a bias, that is added.
 template <class T, int kRows>
 HWY_INLINE void MultiplyTile(const T* HWY_RESTRICT a, std::int64_t step_a, const T* HWY_RESTRICT b, std::int64_t step_b,
-                             std::int64_t depth, T* HWY_RESTRICT tile, std::int64_t step_tile) {
+                             std::int64_t depth, T* HWY_RESTRICT tile, std::int64_t step_tile, const double* bias) {
   const hn::ScalableTag<T> d;
   constexpr std::int64_t kVector = HWY_LANES(T);
   hn::Vec<hn::ScalableTag<T>> sums[kRows][2];
@@ -106,6 +106,12 @@ HWY_INLINE void MultiplyTile(const T* HWY_RESTRICT a, std::int64_t step_a, const
       sums[r][1] = hn::MulAdd(factor, right, sums[r][1]);
     }
   }
+  if (bias != nullptr)
+    for (int r = 0; r < kRows; ++r) {
+      const auto more = hn::Set(d, static_cast<T>(bias[r]));
+      sums[r][0] = hn::Add(sums[r][0], more);
+      sums[r][1] = hn::Add(sums[r][1], more);
+    }
   for (int r = 0; r < kRows; ++r) {
     hn::StoreU(sums[r][0], d, tile + r * step_tile);
     hn::StoreU(sums[r][1], d, tile + r * step_tile + kVector);
@@ -115,10 +121,10 @@ HWY_INLINE void MultiplyTile(const T* HWY_RESTRICT a, std::int64_t step_a, const
 // The tile's rows as a constant, so that its sums are registers.
 template <class T, int kRows = kTileRows>
 HWY_INLINE void MultiplyRows(int rows, const T* a, std::int64_t step_a, const T* b, std::int64_t step_b, std::int64_t depth,
-                             T* tile, std::int64_t step_tile) {
+                             T* tile, std::int64_t step_tile, const double* bias = nullptr) {
   if constexpr (kRows > 0) {
-    if (rows == kRows) return MultiplyTile<T, kRows>(a, step_a, b, step_b, depth, tile, step_tile);
-    MultiplyRows<T, kRows - 1>(rows, a, step_a, b, step_b, depth, tile, step_tile);
+    if (rows == kRows) return MultiplyTile<T, kRows>(a, step_a, b, step_b, depth, tile, step_tile, bias);
+    MultiplyRows<T, kRows - 1>(rows, a, step_a, b, step_b, depth, tile, step_tile, bias);
   }
 }
 
@@ -154,6 +160,12 @@ class RowWriter {
   HWY_INLINE void Prefetch(std::int64_t channel) const {
     const std::byte* const out = static_cast<const std::byte*>(of_.out) + (channel * of_.plane + stretches_[0].offset) * size_;
     for (std::int64_t i = 0; i < stretches_[0].count * size_; i += 64) hwy::Prefetch(out + i);
+  }
+
+  // Where the results of a channel lie side by side in whole vectors of the working type; otherwise nullptr.
+  HWY_INLINE T* Place(std::int64_t channel) const {
+    const bool as_computed = sizeof(T) == sizeof(double) || of_.dtype == KARAT_F32;
+    return whole_ && as_computed ? static_cast<T*>(of_.out) + channel * of_.plane + stretches_[0].offset : nullptr;
   }
 
   HWY_INLINE void Write(const ChainSums<T>& sums, const T* chains, std::int64_t row, bool first, double bias,
@@ -218,8 +230,17 @@ void RunPatchProduct(const PatchProduct& of, const Block& block) {
     for (std::int64_t r = 0; r < rows; r += kTileRows) {
       const int here = static_cast<int>(std::min<std::int64_t>(kTileRows, rows - r));
       for (int i = 0; i < here; ++i) writer.Prefetch(channel + r + i);
-      for (std::int64_t j = 0; j < lanes; j += kPanel<T>)
-        MultiplyRows<T>(here, weights_at(k, depth) + r * depth, depth, patches + j, width, depth, strip + j, width);
+      // A chain alone and its bias: adding them in double and rounding that gives the same (53 ≥ 2 · 24 + 2).
+      T* const place = k == 0 && lanes % kPanel<T> == 0 ? writer.Place(channel + r) : nullptr;
+      const auto multiply = [&](T* to, std::int64_t step, const double* add) HWY_ATTR {
+        for (std::int64_t j = 0; j < lanes; j += kPanel<T>)
+          MultiplyRows<T>(here, weights_at(k, depth) + r * depth, depth, patches + j, width, depth, to + j, step, add);
+      };
+      if (place != nullptr) {
+        multiply(place, of.plane, bias + r);
+        continue;
+      }
+      multiply(strip, width, nullptr);
       for (int i = 0; i < here; ++i) writer.Write(sums, strip + i * width, r + i, k == 0, bias[r + i], channel + r + i);
     }
   }
