@@ -37,6 +37,24 @@ namespace karat::kernels {
 HWY_EXPORT(SumExact);
 HWY_EXPORT(SumPlain);
 
+void add_numbers(double* numbers, std::size_t count, bool exact, PartialSums& sums) {
+  StreamCall call;
+  call.count = (count + kPartialSums - 1) / kPartialSums * kPartialSums;
+  std::fill(numbers + count, numbers + call.count, 0.0);
+  call.in[0] = numbers;
+  call.step[0] = 1;
+  if (exact)
+    HWY_DYNAMIC_DISPATCH(SumExact)(call, sums);
+  else
+    HWY_DYNAMIC_DISPATCH(SumPlain)(call, sums);
+}
+
+Sum total_of(const PartialSums& sums) {
+  Sum sum;
+  for (std::size_t i = 0; i < kPartialSums; ++i) sum = add_terms(sum, Sum{sums.hi[i], std::isfinite(sums.hi[i]) ? sums.lo[i] : 0});
+  return sum;
+}
+
 namespace {
 
 constexpr std::size_t kBlock = 256;  // elements: eight streams of doubles stay in a first-level cache
@@ -290,20 +308,9 @@ Sum sum_of(const StreamRun& run, std::int32_t dtype, SumFunction direct, int thr
       direct(run.direct(begin, rest), partial);
     }
     run.blocks(rest, end, 1, [&](const StreamCall& call, std::size_t n) {
-      auto* const terms = static_cast<double*>(call.out[0]);
-      std::fill(terms + n, terms + call.count, 0.0);
-      StreamCall all;
-      all.in[0] = terms;
-      all.step[0] = 1;
-      all.count = call.count;
-      if (exact)
-        HWY_DYNAMIC_DISPATCH(SumExact)(all, partial);
-      else
-        HWY_DYNAMIC_DISPATCH(SumPlain)(all, partial);
+      add_numbers(static_cast<double*>(call.out[0]), n, exact, partial);
     });
-    Sum sum;
-    for (std::size_t i = 0; i < kPartialSums; ++i) sum = add_terms(sum, Sum{partial.hi[i], std::isfinite(partial.hi[i]) ? partial.lo[i] : 0});
-    sums[static_cast<std::size_t>(begin / run.grain())] = sum;
+    sums[static_cast<std::size_t>(begin / run.grain())] = total_of(partial);
   });
   Sum sum;
   for (const Sum& part : sums) sum = add_terms(sum, part);

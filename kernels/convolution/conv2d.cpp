@@ -6,66 +6,17 @@
 //
 // Method: matrix products of patches, convolution.hpp; b is added to the whole sum.  A sum of n products is off by
 // at most min(n, 128) units of Σ|products| in f32 (f64: in f64), and one last rounding.
-#include <algorithm>
-
 #include "kernels/convolution/call.hpp"
-#include "kernels/convolution/channel_sums.hpp"
 #include "kernels/convolution/convolution.hpp"
+#include "kernels/convolution/plans.hpp"
 #include "kernels/operator.hpp"
 
 namespace karat::kernels {
 namespace {
 
-class Forward {
- public:
-  Forward(std::int32_t dtype, const Arguments& a)
-      : dtype_(dtype),
-        a_(a),
-        x_(dense_input(a, "x", dtype)),
-        w_(dense_input(a, "w", dtype)),
-        b_(bias_input(a, "b", dtype, w_.shape[0])),
-        c_(conv2d_of(a, shape_of(x_), shape_of(w_))),
-        y_(dense_output(a, "y", dtype, small_shape(c_))) {}
-  std::size_t scratch_bytes() const { return scratch_to_small(c_, dtype_); }
-  void run() const { sum_to_small(c_, dtype_, x_.data, w_.data, data_or_null(b_), y_.data, a_.scratch(), a_.threads()); }
-
- private:
-  std::int32_t dtype_;
-  const Arguments a_;
-  const karat_tensor &x_, &w_, &b_;
-  Convolution c_;
-  const karat_tensor& y_;
-};
-
-class Backward {
- public:
-  Backward(std::int32_t dtype, const Arguments& a)
-      : dtype_(dtype),
-        a_(a),
-        dy_(dense_input(a, "dy", dtype)),
-        x_(dense_input(a, "x", dtype)),
-        w_(dense_input(a, "w", dtype)),
-        b_(bias_input(a, "b", dtype, w_.shape[0])),
-        c_(conv2d_of(a, shape_of(x_), shape_of(w_))),
-        dx_(dense_output(a, "dx", dtype, shape_of(x_))),
-        dw_(dense_output(a, "dw", dtype, shape_of(w_))),
-        db_(dense_output(a, "db", dtype, shape_of(b_))) {
-    require_shape(dy_, small_shape(c_));
-  }
-  std::size_t scratch_bytes() const { return std::max(scratch_to_big(c_, dtype_), scratch_to_weights(c_, dtype_)); }
-  void run() const {
-    sum_to_big(c_, dtype_, dy_.data, w_.data, nullptr, dx_.data, a_.scratch(), a_.threads());
-    sum_to_weights(c_, dtype_, x_.data, dy_.data, dw_.data, a_.scratch(), a_.threads());
-    if (!is_absent(b_))
-      sum_channels(dtype_, dy_.data, c_.batch, w_.shape[0], c_.height.small * c_.width.small, db_.data, a_.threads());
-  }
-
- private:
-  std::int32_t dtype_;
-  const Arguments a_;
-  const karat_tensor &dy_, &x_, &w_, &b_;
-  Convolution c_;
-  const karat_tensor &dx_, &dw_, &db_;
+struct Conv2d {
+  static constexpr bool to_big = false, with_bias = true;
+  static Convolution of(const Arguments& a, const Shape& x, const Shape& w) { return conv2d_of(a, x, w); }
 };
 
 class BackwardData {
@@ -125,8 +76,10 @@ class BackwardWeights {
   const karat_tensor& dw_;
 };
 
-const Planned<Forward> forward({.op = "conv2d", .kernel = "implicit_gemm", .capabilities = kDense});
-const Planned<Backward> backward({.op = "conv2d_backward", .kernel = "implicit_gemm", .capabilities = kDense});
+const Planned<ConvolutionForward<Conv2d>> forward({.op = "conv2d", .kernel = "implicit_gemm", .capabilities = kDense});
+const Planned<ConvolutionBackward<Conv2d>> backward({.op = "conv2d_backward",
+                                                     .kernel = "implicit_gemm",
+                                                     .capabilities = kDense});
 const Planned<BackwardData> backward_data({.op = "conv2d_backward_data", .kernel = "implicit_gemm", .capabilities = kDense});
 const Planned<BackwardWeights> backward_weights({.op = "conv2d_backward_weights",
                                                  .kernel = "implicit_gemm",
