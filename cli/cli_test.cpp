@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The program as a user meets it: exit codes, messages, and no input that crashes it.
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "cli/command.hpp"
 #include "cli/temporary.hpp"
@@ -17,6 +21,12 @@ using namespace karat::cli;
 using Catch::Contains;
 
 namespace {
+
+std::string contents(const std::filesystem::path& path) {
+  std::ostringstream all;
+  all << std::ifstream(path).rdbuf();
+  return all.str();
+}
 
 // Runs the program with both outputs caught in a file.
 struct Run {
@@ -38,9 +48,39 @@ struct Run {
     dup2(err, STDERR_FILENO);
     close(out);
     close(err);
-    std::ostringstream all;
-    all << std::ifstream(file.path()).rdbuf();
-    text = all.str();
+    text = contents(file.path());
+  }
+};
+
+// Runs the program in a process of its own and interrupts it when its record holds `awaited`.
+struct InterruptedRun {
+  int code = -1;
+  std::string text, recorded;
+  InterruptedRun(std::vector<std::string> arguments, const std::string& awaited) {
+    const TemporaryFile file, record;
+    arguments.insert(arguments.begin(), KARAT_BINARY_DIR "/bin/karat");
+    arguments.insert(arguments.end(), {"--record", record.path().string()});
+    std::vector<char*> argv;
+    for (std::string& a : arguments) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+      const int to = open(file.path().c_str(), O_WRONLY | O_TRUNC);
+      dup2(to, STDOUT_FILENO);
+      dup2(to, STDERR_FILENO);
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+    int status = 0;
+    pid_t ended = 0;
+    while (contents(record.path()).find(awaited) == std::string::npos && (ended = waitpid(child, &status, WNOHANG)) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (ended == 0) {
+      kill(child, SIGINT);
+      waitpid(child, &status, 0);
+    }
+    code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    text = contents(file.path());
+    recorded = contents(record.path());
   }
 };
 
@@ -95,6 +135,16 @@ TEST_CASE("bench times what it is asked for, and refuses what it cannot") {
     arguments.insert(arguments.end(), wrong.begin(), wrong.end());
     CHECK(Run(arguments).code == 2);
   }
+}
+
+TEST_CASE("an interrupted bench says so, keeps what it timed, and does not say that nothing matched") {
+  // A hundred repetitions of half a second, of each of several sizes: it cannot end by itself before it is stopped.
+  const std::vector<std::string> slow{"bench", plugin("template"), "--cache", "warm", "--bench-threads", "1", "--min-time", "0.5", "--repetitions", "100"};
+  const InterruptedRun r(slow, "\"plugin\"");
+  INFO(r.text << "\n" << r.recorded);
+  CHECK(r.code == 3);
+  CHECK_THAT(r.text, Contains("interrupted") && !Contains("nothing ran"));
+  CHECK_THAT(r.recorded, Contains("template") && !Contains("exit_code"));
 }
 
 TEST_CASE("mistakes are named, with what was meant") {
