@@ -58,7 +58,7 @@ HWY_INLINE void MapStored(const F& f, const StoredCall& call) {
   MapStoredFrom(done, hn::CappedTag<float, 1>(), f, call);  // nothing beyond a tensor's end is read
 }
 
-// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them; and Bounded, the first for
+// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them; and End(Begin(x), x), the first for
 // |x| <= Bound(), where results are no subnormal floats unless they are x itself, to kExactError.
 template <class F>
 HWY_INLINE void MapApproximate(const F& f, const LaneCall& call) {
@@ -101,21 +101,43 @@ HWY_INLINE bool AllWithin(const float* in, float bound) {
   return hn::AllTrue(bits, hn::Not(hn::Gt(most, hn::BitCast(bits, hn::Set(d, bound)))));
 }
 
-// A block within the bound, and whether all of it is settled.  What a double's last 29 bits say decides the rounding to
-// a normal float: it is open where they are within kExactError of the middle, 2^14 units at most.  No branch and no call
-// is in the loop, which leaves the registers to the constants.
+// Whether roundings to a normal float are settled by a double's last 29 bits: open where they are within kExactError of
+// the middle, 2^14 units at most.
+class Rounded {
+ public:
+  HWY_INLINE Rounded()
+      : last_(hn::Set(DI(), (1 << 29) - 1)), from_(hn::Set(DI(), (1 << 28) + (1 << 14))), width_(hn::Set(DI(), (1 << 15) + 1)), open_(hn::Zero(DI())) {}
+  HWY_INLINE void Store(V y, float* out) {
+    hn::StoreU(ToFloat(y), DF(), out);
+    open_ = hn::Or(open_, hn::Sub(hn::And(hn::Add(hn::BitCast(DI(), y), from_), last_), width_));
+  }
+  HWY_INLINE bool Settled() const { return hn::AllFalse(DI(), hn::Lt(open_, hn::Zero(DI()))); }
+
+ private:
+  using DI = hn::RebindToSigned<D>;
+  const hn::Vec<DI> last_, from_, width_;
+  hn::Vec<DI> open_;
+};
+
+// A block within the bound, and whether all of it is settled.  No branch and no call is in the loop, which leaves the
+// registers to the constants.  From x to y is a longer chain of operations than processors look ahead: between a
+// vector's two steps the next two begin.
 template <class F>
 HWY_INLINE bool MapExactBlock(const F& f, const float* in, float* out) {
-  const hn::RebindToSigned<D> bits;
-  const auto last = hn::Set(bits, (1 << 29) - 1), from = hn::Set(bits, (1 << 28) + (1 << 14)), width = hn::Set(bits, (1 << 15) + 1);
-  auto open = hn::Zero(bits);
   const size_t n = hn::Lanes(D());
-  for (size_t i = 0; i < kExactBlock; i += n) {
-    const V y = f.Bounded(hn::PromoteTo(D(), hn::LoadU(DF(), in + i)));
-    hn::StoreU(ToFloat(y), DF(), out + i);
-    open = hn::Or(open, hn::Sub(hn::And(hn::Add(hn::BitCast(bits, y), from), last), width));
+  const auto x = [&](size_t i) HWY_ATTR { return hn::PromoteTo(D(), hn::LoadU(DF(), in + i)); };
+  Rounded rounded;
+  V begun = f.Begin(x(0)), next = f.Begin(x(n));
+  size_t i = 0;
+  for (; i < kExactBlock - 2 * n; i += n) {
+    const V y = f.End(begun, x(i));
+    begun = next;
+    next = f.Begin(x(i + 2 * n));
+    rounded.Store(y, out + i);
   }
-  return hn::AllFalse(bits, hn::Lt(open, hn::Zero(bits)));
+  rounded.Store(f.End(begun, x(i)), out + i);
+  rounded.Store(f.End(next, x(i + n)), out + i + n);
+  return rounded.Settled();
 }
 
 template <class F>
@@ -150,12 +172,15 @@ HWY_INLINE void MapNarrowStored(const F& f, const StoredCall& call) {
   for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
 }
 
+HWY_INLINE V Done(V y, V) { return y; }
+
 // An object out of plain functions.
-template <V (*Approximation)(V), V (*Answer)(V), V (*Short)(V) = Approximation, int kBound = std::numeric_limits<int>::max()>
+template <V (*Approximation)(V), V (*Answer)(V), int kBound = std::numeric_limits<int>::max(), V (*First)(V) = Approximation, V (*Second)(V, V) = Done>
 struct Settled {
   HWY_INLINE V Approximate(V x) const { return Approximation(x); }
   HWY_INLINE V Accurate(V x) const { return Answer(x); }
-  HWY_INLINE V Bounded(V x) const { return Short(x); }
+  HWY_INLINE V Begin(V x) const { return First(x); }
+  HWY_INLINE V End(V begun, V x) const { return Second(begun, x); }
   HWY_INLINE static float Bound() { return static_cast<float>(kBound); }
 };
 template <V (*Approximation)(V)>

@@ -100,10 +100,10 @@ struct Narrow {
     return Choose(hn::Or(hn::Gt(t, attributes.threshold), hn::IsNaN(x)), x, smooth);
   }
   HWY_INLINE float Bound() const { return bound; }
-  HWY_INLINE V Bounded(V x) const {
-    const V t = hn::Mul(attributes.beta, x);
-    const V smooth = hn::MulAdd(LogOnePlusUnit<q>(BoundedExp(MinusAbs(t))), inverse, hn::Max(x, Num(0)));
-    return Choose(hn::Gt(t, attributes.threshold), x, smooth);
+  HWY_INLINE V Begin(V x) const { return BoundedExp(MinusAbs(hn::Mul(attributes.beta, x))); }
+  HWY_INLINE V End(V decay, V x) const {
+    const V smooth = hn::MulAdd(LogOnePlusUnit<q>(decay), inverse, hn::Max(x, Num(0)));
+    return Choose(hn::Gt(hn::Mul(attributes.beta, x), attributes.threshold), x, smooth);
   }
   HWY_INLINE V Accurate(V x) const {
     const V t = hn::Mul(attributes.beta, x);

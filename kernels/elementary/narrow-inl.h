@@ -185,11 +185,12 @@ HWY_INLINE V NarrowSigmoid(V x) {
   return hn::Div(Choose(hn::Lt(x, Num(0)), z, Num(1)), hn::Add(Num(1), z));
 }
 
-// 1/(1 + e^-x), one form for both signs.
-HWY_INLINE V BoundedSigmoid(V x) {
+// 1/(1 + e^-x), one form for both signs: the denominator first.
+HWY_INLINE V BoundedSigmoidBegin(V x) {
   const ScaledPower e = PowerFor<Quality::exact>(hn::Neg(x));
-  return hn::Div(Num(1), hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1))));
+  return hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1)));
 }
+HWY_INLINE V BoundedSigmoidEnd(V d, V) { return hn::Div(Num(1), d); }
 
 // -(e^-2|x| - 1)/(e^-2|x| + 1); from |x| = 12 on it is 1 to 2^-34.
 template <Quality q>
@@ -199,12 +200,12 @@ HWY_INLINE V NarrowTanh(V x) {
 }
 
 inline constexpr int kTanhBound = 300;
-HWY_INLINE V BoundedTanh(V x) {
+HWY_INLINE V BoundedTanhBegin(V x) {
   const V magnitude = MinusAbs(x);
   const ScaledPower e = PowerForDifference<Quality::exact>(hn::Add(magnitude, magnitude));
-  const V n = hn::MulAdd(e.scale, e.p, hn::Sub(e.scale, Num(1))), d = hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1)));
-  return hn::CopySign(hn::Div(n, d), x);
+  return hn::MulAdd(e.scale, e.p, hn::Sub(e.scale, Num(1)));
 }
+HWY_INLINE V BoundedTanhEnd(V e, V x) { return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels
