@@ -129,52 +129,88 @@ struct ExpFloats {
   }
 };
 
+// Functions in three steps, what one hands to the next being kCount pairs of vectors.
+template <size_t kCount>
+struct Handed {
+  Two v[kCount];
+};
+template <class F>
+inline constexpr bool kInSteps = requires { &F::First; };
+template <class F>
+HWY_INLINE Two AnswerOf(Two x) {
+  if constexpr (kInSteps<F>)
+    return F::Third(F::Second(F::First(x)), x);
+  else
+    return F::Of(x);
+}
+
 // 1/(1 + e^-x) for both signs: without a choice of numerators, and with 2^k in the place of a table, as 1 + p
 // need not be more than one float here.
 struct SigmoidFloats {
   static HWY_INLINE TwoMasks Inside(Two x) { return AtLeastNumber(x, -64); }
-  static HWY_INLINE Two Of(Two x) {
+  static HWY_INLINE Handed<2> First(Two x) {
     using namespace minimax;
     const Two t = Smaller(Larger(x, Both(-64)), Both(64));
     const Two shifted = Fnma(t, Both(kLog2E), Both(0x1.8p23f));
     const Two k = shifted - Both(0x1.8p23f);
     // k times ln2 to 17 bits is exact, and so is the difference.
-    const Two r = Fnma(k, Both(kLn2Low), Fnma(k, Both(kLn2High), Both(-0.0f) - t));
+    return {{shifted, Fnma(k, Both(kLn2Low), Fnma(k, Both(kLn2High), Both(-0.0f) - t))}};
+  }
+  static HWY_INLINE Handed<2> Second(const Handed<2>& h) {
+    using namespace minimax;
+    const Two shifted = h.v[0], r = h.v[1];
     Two series = Both(static_cast<float>(kExp6[4]));
     for (int i = 3; i >= 0; --i) series = Fma(series, r, Both(static_cast<float>(kExp6[i])));
     const Two p = Fma(r * r, series, r);
     const auto power = [](FV bits) HWY_ATTR { return hn::BitCast(FD(), hn::ShiftLeft<23>(hn::Sub(hn::BitCast(FDI(), bits), hn::Set(FDI(), 0x4b400000 - 127)))); };
     const Two scale = {power(shifted.a), power(shifted.b)};
     const Two z = Fma(scale, p, scale), z_low = Fma(scale, p, scale - z);
-    const Two d = Both(1) + z, low = (Smaller(z, Both(1)) - (d - Larger(z, Both(1)))) + z_low;
-    const Two inverse = Both(1) / d;
-    return Fma(Fnma(inverse, low, Fnma(inverse, d, Both(1))), inverse, inverse);
+    const Two d = Both(1) + z;
+    return {{d, (Smaller(z, Both(1)) - (d - Larger(z, Both(1)))) + z_low}};
+  }
+  static HWY_INLINE Two Third(const Handed<2>& d, Two) {
+    const Two inverse = Both(1) / d.v[0];
+    return Fma(Fnma(inverse, d.v[1], Fnma(inverse, d.v[0], Both(1))), inverse, inverse);
   }
 };
 
 struct TanhFloats {
   static HWY_INLINE TwoMasks Inside(Two x) { return Within(x, 0x1p127f); }
-  static HWY_INLINE Two Of(Two x) {
+  static HWY_INLINE Handed<3> First(Two x) {
     const TwoPowers e = PowersOfE(Larger(Abs(x) * Both(-2), Both(-40)));
-    const Two less_one = e.scale - Both(1), lost = e.scale - (less_one + Both(1));
-    const Two hi = Fma(e.scale, e.p, less_one);
-    const Two lo = Fma(e.scale, e.p_low, Fma(e.scale, e.p, less_one - hi) + lost);
-    return WithSign(Value(Divide({hi, lo}, Plus(2, {hi, lo}))), x);
+    return {{e.scale, e.p, e.p_low}};
+  }
+  static HWY_INLINE Handed<2> Second(const Handed<3>& h) {
+    const Two scale = h.v[0], p = h.v[1], p_low = h.v[2];
+    const Two less_one = scale - Both(1), lost = scale - (less_one + Both(1));
+    const Two hi = Fma(scale, p, less_one);
+    return {{hi, Fma(scale, p_low, Fma(scale, p, less_one - hi) + lost)}};
+  }
+  static HWY_INLINE Two Third(const Handed<2>& h, Two x) {
+    const TwoSums e = {h.v[0], h.v[1]};
+    return WithSign(Value(Divide(e, Plus(2, e))), x);
   }
 };
 
 // max{x, 0} + log(1 + z), by s = z/(2 + z): 2s + s·s²·P(s²).
 struct SoftplusFloats {
   static HWY_INLINE TwoMasks Inside(Two x) { return Within(x, 64); }
-  static HWY_INLINE Two Of(Two x) {
-    using namespace minimax;
+  static HWY_INLINE Handed<2> First(Two x) {
     const TwoSums z = SumOf(PowersOfE(MinusAbs(x)));
+    return {{z.hi, z.lo}};
+  }
+  static HWY_INLINE Handed<2> Second(const Handed<2>& h) {
+    const TwoSums z = {h.v[0], h.v[1]};
     const TwoQuotients s = Divide(z, Plus(2, z));
-    const Two w = s.first * s.first;
+    return {{s.first, s.rest * (s.inverse + s.inverse)}};
+  }
+  static HWY_INLINE Two Third(const Handed<2>& h, Two x) {
+    using namespace minimax;
+    const Two s = h.v[0], w = s * s;
     Two series = Both(kLog1pFloat[3]);
     for (int i = 2; i >= 0; --i) series = Fma(series, w, Both(kLog1pFloat[i]));
-    const Two tail = Fma(s.first * w, series, s.rest * (s.inverse + s.inverse));
-    const Two twice = s.first + s.first, positive = Larger(x, Both(0));
+    const Two tail = Fma(s * w, series, h.v[1]);
+    const Two twice = s + s, positive = Larger(x, Both(0));
     const Two sum = positive + twice, part = sum - positive;
     const Two lost = (positive - (sum - part)) + (twice - part);
     return sum + (lost + tail);
@@ -193,23 +229,68 @@ HWY_NOINLINE void StoreWithOutside(Two x, Two y, TwoMasks inside, const Narrow& 
 template <class Floats, class Narrow>
 HWY_INLINE void MapTwo(const Narrow& narrow, const float* in, float* out) {
   const Two x = LoadTwo(in);
-  const Two y = Floats::Of(x);
+  const Two y = AnswerOf<Floats>(x);
   const TwoMasks inside = Floats::Inside(x);
   if (HWY_UNLIKELY(!hn::AllTrue(FD(), hn::And(inside.a, inside.b)))) return StoreWithOutside(x, y, inside, narrow, out);
   StoreTwo(y, out);
 }
 
-// Floats::Of inside its domain, in lanes of float, and `narrow` outside.
+// Up to a block, whole pairs of vectors, step by step; and whether all of it is inside: nothing is stored otherwise.
+// A whole function is a longer chain of operations than processors look ahead, and a step is not.
+inline constexpr size_t kFloatsBlock = 128;
+template <size_t kCount>
+HWY_INLINE Handed<kCount> LoadHanded(const float (&from)[3][kFloatsBlock], size_t i) {
+  Handed<kCount> h;
+  for (size_t k = 0; k < kCount; ++k) h.v[k] = LoadTwo(from[k] + i);
+  return h;
+}
+template <size_t kCount>
+HWY_INLINE void StoreHanded(const Handed<kCount>& h, float (&to)[3][kFloatsBlock], size_t i) {
+  for (size_t k = 0; k < kCount; ++k) StoreTwo(h.v[k], to[k] + i);
+}
+template <class Floats>
+HWY_NOINLINE bool MapInSteps(const float* in, size_t count, float* out) {
+  const size_t step = 2 * hn::Lanes(FD());
+  HWY_ALIGN float handed[3][kFloatsBlock];
+  auto inside = hn::FirstN(FD(), hn::Lanes(FD()));
+  for (size_t i = 0; i < count; i += step) {
+    const Two x = LoadTwo(in + i);
+    const TwoMasks here = Floats::Inside(x);
+    inside = hn::And(inside, hn::And(here.a, here.b));
+    StoreHanded(Floats::First(x), handed, i);
+  }
+  if (!hn::AllTrue(FD(), inside)) return false;
+  constexpr size_t kFirst = sizeof(Floats::First(Two())) / sizeof(Two);
+  for (size_t i = 0; i < count; i += step) StoreHanded(Floats::Second(LoadHanded<kFirst>(handed, i)), handed, i);
+  for (size_t i = 0; i < count; i += step) StoreTwo(Floats::Third(LoadHanded<2>(handed, i), LoadTwo(in + i)), out + i);
+  return true;
+}
+// Whole pairs of vectors.
+template <class Floats, class Narrow>
+HWY_INLINE void MapPairs(const Narrow& narrow, const float* in, size_t count, float* out) {
+  const auto map = [&](size_t begin, size_t end) HWY_ATTR {
+    for (size_t i = begin; i < end; i += 2 * hn::Lanes(FD())) MapTwo<Floats>(narrow, in + i, out + i);
+  };
+  if constexpr (kInSteps<Floats>) {
+    for (size_t i = 0; i < count; i += kFloatsBlock) {
+      const size_t end = HWY_MIN(i + kFloatsBlock, count);
+      if (!MapInSteps<Floats>(in + i, end - i, out + i)) map(i, end);
+    }
+  } else {
+    map(0, count);
+  }
+}
+
+// Floats inside its domain, in lanes of float, and `narrow` outside.
 template <class Floats, class Narrow>
 HWY_INLINE void MapFloats(const Narrow& narrow, const StoredCall& call) {
-  const size_t step = 2 * hn::Lanes(FD());
-  size_t i = 0;
-  for (; i + step <= call.count; i += step) MapTwo<Floats>(narrow, call.in[0] + i, call.out + i);
-  if (i == call.count) return;
+  const size_t step = 2 * hn::Lanes(FD()), whole = call.count / step * step;
+  MapPairs<Floats>(narrow, call.in[0], whole, call.out);
+  if (whole == call.count) return;
   HWY_ALIGN float rest[2 * HWY_LANES(float)];
-  for (size_t j = 0; j < step; ++j) rest[j] = i + j < call.count ? call.in[0][i + j] : 1.0f;
-  MapTwo<Floats>(narrow, rest, rest);
-  for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
+  for (size_t j = 0; j < step; ++j) rest[j] = whole + j < call.count ? call.in[0][whole + j] : 1.0f;
+  MapPairs<Floats>(narrow, rest, step, rest);
+  for (size_t j = whole; j < call.count; ++j) call.out[j] = rest[j - whole];
 }
 
 #else
