@@ -32,7 +32,7 @@ inline constexpr int kTileRows = 6;
 template <class T>
 inline constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(HWY_LANES(T));
 template <class T>
-inline constexpr std::int64_t kPatchColumns = 3 * kPanel<T>;  // one chain of them stays in a first-level cache
+inline constexpr std::int64_t kPatchColumns = 2 * kPanel<T>;  // one chain of them and its sums stay at hand in small caches
 template <class T>
 inline constexpr std::int64_t kMostColumns = patch_columns(1, kPatchColumns<T>);
 template <class T>
@@ -205,7 +205,7 @@ void RunPatchProduct(const PatchProduct& of, const Block& block) {
   const std::int64_t all = of.patches->depth(), width = patch_columns(all, kPatchColumns<T>);
   PatchColumns<T> columns(*of.patches, block.column_begin, block.column_end, width);
   RowWriter<T> writer(of, columns, lanes);
-  alignas(64) T patches[kChain * kPatchColumns<T> + HWY_LANES(T)];
+  alignas(64) T patches[std::max(kChain * kPatchColumns<T>, kShortDepth * kMostColumns<T>) + HWY_LANES(T)];
   alignas(64) T strip[kTileRows * kMostColumns<T>];
   ChainSums<T> sums;
   double bias[kPartRows] = {};

@@ -65,7 +65,8 @@ struct BlockLimits {
 
 // The columns of a PatchProduct's parts.  Short products keep no sums and little of the patches, and read longer
 // stretches of memory instead.
-constexpr std::int64_t patch_columns(std::int64_t depth, std::int64_t limit) { return 2 * depth <= kChain ? 2 * limit : limit; }
+inline constexpr std::int64_t kShortDepth = kChain / 2;
+constexpr std::int64_t patch_columns(std::int64_t depth, std::int64_t limit) { return depth <= kShortDepth ? 3 * limit : limit; }
 
 // The best instruction set's; the last argument says the working type.
 BlockLimits block_limits(float);
