@@ -58,8 +58,9 @@ HWY_INLINE void MapStored(const F& f, const StoredCall& call) {
   MapStoredFrom(done, hn::CappedTag<float, 1>(), f, call);  // nothing beyond a tensor's end is read
 }
 
-// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them; and End(Begin(x), x), the first for
-// |x| <= Bound(), where results are no subnormal floats unless they are x itself, to kExactError.
+// Correctly rounded: F has Approximate and Accurate, as ExactLanes describes them; and the first in three steps,
+// Third(Second(First(x)), x), for |x| <= Bound(), where results are no subnormal floats unless they are x itself, to
+// kExactError.
 template <class F>
 HWY_INLINE void MapApproximate(const F& f, const LaneCall& call) {
   for (size_t i = 0; i < call.count; i += hn::Lanes(D())) Store(f.Approximate(Load(call.in[0] + i)), call.out + i);
@@ -120,23 +121,28 @@ class Rounded {
 };
 
 // A block within the bound, and whether all of it is settled.  No branch and no call is in the loop, which leaves the
-// registers to the constants.  From x to y is a longer chain of operations than processors look ahead: between a
-// vector's two steps the next two begin.
+// registers to the constants.  From x to y is a longer chain of operations than processors look ahead: after each of
+// a vector's steps, two vectors behind it take theirs.
 template <class F>
 HWY_INLINE bool MapExactBlock(const F& f, const float* in, float* out) {
   const size_t n = hn::Lanes(D());
   const auto x = [&](size_t i) HWY_ATTR { return hn::PromoteTo(D(), hn::LoadU(DF(), in + i)); };
   Rounded rounded;
-  V begun = f.Begin(x(0)), next = f.Begin(x(n));
+  V second0 = f.Second(f.First(x(0))), second1 = f.Second(f.First(x(n)));
+  auto first2 = f.First(x(2 * n)), first3 = f.First(x(3 * n));
   size_t i = 0;
-  for (; i < kExactBlock - 2 * n; i += n) {
-    const V y = f.End(begun, x(i));
-    begun = next;
-    next = f.Begin(x(i + 2 * n));
+  for (; i < kExactBlock - 4 * n; i += n) {
+    const V y = f.Third(second0, x(i));
+    second0 = second1;
+    second1 = f.Second(first2);
+    first2 = first3;
+    first3 = f.First(x(i + 4 * n));
     rounded.Store(y, out + i);
   }
-  rounded.Store(f.End(begun, x(i)), out + i);
-  rounded.Store(f.End(next, x(i + n)), out + i + n);
+  rounded.Store(f.Third(second0, x(i)), out + i);
+  rounded.Store(f.Third(second1, x(i + n)), out + i + n);
+  rounded.Store(f.Third(f.Second(first2), x(i + 2 * n)), out + i + 2 * n);
+  rounded.Store(f.Third(f.Second(first3), x(i + 3 * n)), out + i + 3 * n);
   return rounded.Settled();
 }
 
@@ -172,15 +178,11 @@ HWY_INLINE void MapNarrowStored(const F& f, const StoredCall& call) {
   for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
 }
 
-HWY_INLINE V Done(V y, V) { return y; }
-
-// An object out of plain functions.
-template <V (*Approximation)(V), V (*Answer)(V), int kBound = std::numeric_limits<int>::max(), V (*First)(V) = Approximation, V (*Second)(V, V) = Done>
-struct Settled {
+// An object out of plain functions and of steps.
+template <V (*Approximation)(V), V (*Answer)(V), class Steps, int kBound = std::numeric_limits<int>::max()>
+struct Settled : Steps {
   HWY_INLINE V Approximate(V x) const { return Approximation(x); }
   HWY_INLINE V Accurate(V x) const { return Answer(x); }
-  HWY_INLINE V Begin(V x) const { return First(x); }
-  HWY_INLINE V End(V begun, V x) const { return Second(begun, x); }
   HWY_INLINE static float Bound() { return static_cast<float>(kBound); }
 };
 template <V (*Approximation)(V)>

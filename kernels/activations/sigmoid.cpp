@@ -38,7 +38,7 @@ HWY_INLINE V FromOutput(V dy, V y) { return Product(dy, y, hn::Sub(Num(1), y)); 
 HWY_INLINE V FromOutputNarrow(V dy, V y) { return hn::Mul(hn::Mul(dy, y), hn::Sub(Num(1), y)); }
 
 VariantLanes SigmoidLanes() {
-  return LanesOf<Sigmoid, Settled<NarrowSigmoid<Quality::exact>, AccurateSigmoidOf, kPowerBound, BoundedSigmoidBegin, BoundedSigmoidEnd>, Unsettled<NarrowSigmoid<Quality::fast>>, SigmoidFloats>();
+  return LanesOf<Sigmoid, Settled<NarrowSigmoid<Quality::exact>, AccurateSigmoidOf, SigmoidSteps, kPowerBound>, Unsettled<NarrowSigmoid<Quality::fast>>, SigmoidFloats>();
 }
 void BackwardLanes(const LaneCall& call) { Map<Backward>(call); }
 void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }

@@ -100,8 +100,9 @@ struct Narrow {
     return Choose(hn::Or(hn::Gt(t, attributes.threshold), hn::IsNaN(x)), x, smooth);
   }
   HWY_INLINE float Bound() const { return bound; }
-  HWY_INLINE V Begin(V x) const { return BoundedExp(MinusAbs(hn::Mul(attributes.beta, x))); }
-  HWY_INLINE V End(V decay, V x) const {
+  HWY_INLINE Parts First(V x) const { return ReducePower(MinusAbs(hn::Mul(attributes.beta, x))); }
+  HWY_INLINE V Second(Parts reduced) const { return PowerOf<q>(reduced); }
+  HWY_INLINE V Third(V decay, V x) const {
     const V smooth = hn::MulAdd(LogOnePlusUnit<q>(decay), inverse, hn::Max(x, Num(0)));
     return Choose(hn::Gt(hn::Mul(attributes.beta, x), attributes.threshold), x, smooth);
   }

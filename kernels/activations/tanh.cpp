@@ -49,7 +49,7 @@ HWY_INLINE V FromOutputNarrow(V dy, V y) {
 }
 
 VariantLanes TanhLanes() {
-  return LanesOf<Tanh, Settled<NarrowTanh<Quality::exact>, AccurateTanhOf, kTanhBound, BoundedTanhBegin, BoundedTanhEnd>, Unsettled<NarrowTanh<Quality::fast>>, TanhFloats>();
+  return LanesOf<Tanh, Settled<NarrowTanh<Quality::exact>, AccurateTanhOf, TanhSteps, kTanhBound>, Unsettled<NarrowTanh<Quality::fast>>, TanhFloats>();
 }
 void BackwardLanes(const LaneCall& call) { Map<Backward>(call); }
 void BackwardNarrowLanes(const LaneCall& call) { Map<BackwardNarrow>(call); }

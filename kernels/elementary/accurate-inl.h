@@ -78,12 +78,12 @@ HWY_INLINE V AccurateExpm1Of(V x) {
 }
 
 HWY_INLINE V AccurateLogOf(V x) {
-  const V y = NarrowLog<Quality::exact>(x);
+  const V y = InSteps<LogSteps<Quality::exact>>(x);
   return RoundToOdd(OrSpecial(AccurateLogFrom(y, {x, Num(0)}), y));
 }
 
 HWY_INLINE V AccurateLog1pOf(V x) {
-  const V y = NarrowLog1p<Quality::exact>(x);
+  const V y = InSteps<Log1pSteps<Quality::exact>>(x);
   return RoundToOdd(OrSpecial(AccurateLogFrom(y, TwoSum(Num(1), x)), y));
 }
 

@@ -22,7 +22,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 VariantLanes ExpLanes() {
-  return LanesOf<Exp, Settled<NarrowExp<Quality::exact>, AccurateExpOf, kPowerBound, BoundedExp>, Unsettled<NarrowExp<Quality::fast>>, ExpFloats>();
+  return LanesOf<Exp, Settled<NarrowExp<Quality::exact>, AccurateExpOf, ExpSteps, kPowerBound>, Unsettled<NarrowExp<Quality::fast>>, ExpFloats>();
 }
 
 }  // namespace

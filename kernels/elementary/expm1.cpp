@@ -21,7 +21,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 VariantLanes Expm1Lanes() {
-  return LanesOf<Expm1, Settled<NarrowExpm1<Quality::exact>, AccurateExpm1Of, kPowerBound, BoundedExpm1>, Unsettled<NarrowExpm1<Quality::fast>>>();
+  return LanesOf<Expm1, Settled<NarrowExpm1<Quality::exact>, AccurateExpm1Of, Expm1Steps, kPowerBound>, Unsettled<NarrowExpm1<Quality::fast>>>();
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 VariantLanes LogLanes() {
-  return LanesOf<Log, Settled<NarrowLog<Quality::exact>, AccurateLogOf>, Unsettled<NarrowLog<Quality::fast>>>();
+  return LanesOf<Log, Settled<InSteps<LogSteps<Quality::exact>>, AccurateLogOf, LogSteps<Quality::exact>>, Unsettled<InSteps<LogSteps<Quality::fast>>>>();
 }
 
 }  // namespace

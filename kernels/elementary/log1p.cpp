@@ -20,7 +20,7 @@ namespace HWY_NAMESPACE {
 namespace {
 
 VariantLanes Log1pLanes() {
-  return LanesOf<Log1p, Settled<NarrowLog1p<Quality::exact>, AccurateLog1pOf>, Unsettled<NarrowLog1p<Quality::fast>>>();
+  return LanesOf<Log1p, Settled<InSteps<Log1pSteps<Quality::exact>>, AccurateLog1pOf, Log1pSteps<Quality::exact>>, Unsettled<InSteps<Log1pSteps<Quality::fast>>>>();
 }
 
 }  // namespace

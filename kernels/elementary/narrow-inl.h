@@ -50,73 +50,89 @@ HWY_INLINE V Series(const double (&c)[kCount], V x, V x2) {
     return Interleaved(c, x, x2);
 }
 
+// What the first of a function's steps hands to the second (map-inl.h: MapExactBlock).
+struct Parts {
+  V a, b;
+};
+
 // e^t = scale·(1 + p) for |t| < 700: t = k·ln2 + r; the 53 bits of ln 2 leave 2^-46 at |t| = 128.
 struct ScaledPower {
   V scale, p;
 };
-template <Quality q, size_t kCount>
-HWY_INLINE ScaledPower PowerOfE(const double (&c)[kCount], V t) {
+// k, shifted to where 2^k is made of it, and r.
+HWY_INLINE Parts ReducePower(V t) {
   const V shifted = hn::MulAdd(t, Num(constants::kLog2E), Num(0x1.8p52 + 1023));
   const V k = hn::Sub(shifted, Num(0x1.8p52 + 1023));
-  const V r = hn::NegMulAdd(k, Num(constants::kLn2High + constants::kLn2Low), t);
-  const V r2 = hn::Mul(r, r);
-  return {FromBits(hn::ShiftLeft<52>(Bits(shifted))), hn::MulAdd(r2, Series<q>(c, r, r2), r)};
+  return {shifted, hn::NegMulAdd(k, Num(constants::kLn2High + constants::kLn2Low), t)};
+}
+template <Quality q, size_t kCount>
+HWY_INLINE ScaledPower PowerOfReduced(const double (&c)[kCount], Parts reduced) {
+  const V r = reduced.b, r2 = hn::Mul(r, r);
+  return {FromBits(hn::ShiftLeft<52>(Bits(reduced.a))), hn::MulAdd(r2, Series<q>(c, r, r2), r)};
 }
 
 // Beyond these e^x is less than half the smallest f32, or more than the largest.
 inline constexpr double kLeastPower = -110, kGreatestPower = 90;
 
 template <Quality q>
-HWY_INLINE ScaledPower PowerFor(V t) {
+HWY_INLINE ScaledPower PowerFor(Parts reduced) {
   if constexpr (q == Quality::exact)
-    return PowerOfE<q>(minimax::kExp8, t);
+    return PowerOfReduced<q>(minimax::kExp8, reduced);
   else
-    return PowerOfE<q>(minimax::kExp6, t);
+    return PowerOfReduced<q>(minimax::kExp6, reduced);
 }
 // With the relative error of e^t - 1 in mind: e^t is up to 3.5 times as large.
 template <Quality q>
-HWY_INLINE ScaledPower PowerForDifference(V t) {
+HWY_INLINE ScaledPower PowerForDifference(Parts reduced) {
   if constexpr (q == Quality::exact)
-    return PowerOfE<q>(minimax::kExp9, t);
+    return PowerOfReduced<q>(minimax::kExp9, reduced);
   else
-    return PowerOfE<q>(minimax::kExp7, t);
+    return PowerOfReduced<q>(minimax::kExp7, reduced);
 }
-
-// Short forms for |x| up to a bound and no NaN: nothing has to be cut off.
-inline constexpr int kPowerBound = 87;  // e^x is a normal float
-
-HWY_INLINE V BoundedExp(V x) {
-  const ScaledPower e = PowerFor<Quality::exact>(x);
+template <Quality q>
+HWY_INLINE V PowerOf(Parts reduced) {
+  const ScaledPower e = PowerFor<q>(reduced);
   return hn::MulAdd(e.scale, e.p, e.scale);
 }
+
+// Functions in three steps, for |x| up to a bound and no NaN: nothing has to be cut off.
+inline constexpr int kPowerBound = 87;  // e^x is a normal float
+
+struct ExpSteps {
+  static HWY_INLINE Parts First(V x) { return ReducePower(x); }
+  static HWY_INLINE V Second(Parts reduced) { return PowerOf<Quality::exact>(reduced); }
+  static HWY_INLINE V Third(V y, V) { return y; }
+};
 
 template <Quality q>
 HWY_INLINE V NarrowExp(V x) {
-  const ScaledPower e = PowerFor<q>(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower)));
-  return hn::MulAdd(e.scale, e.p, e.scale);
+  return PowerOf<q>(ReducePower(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower))));
 }
 
 // e^x - 1 where kLeastPower <= x <= kGreatestPower; the sign of a zero is lost.
 template <Quality q>
-HWY_INLINE V NarrowExpm1Bounded(V x) {
-  const ScaledPower e = PowerForDifference<q>(x);
+HWY_INLINE V DifferenceOf(Parts reduced) {
+  const ScaledPower e = PowerForDifference<q>(reduced);
   return hn::MulAdd(e.scale, e.p, hn::Sub(e.scale, Num(1)));
 }
 
 template <Quality q>
 HWY_INLINE V NarrowExpm1(V x) {
-  return hn::CopySign(NarrowExpm1Bounded<q>(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower))), x);
+  return hn::CopySign(DifferenceOf<q>(ReducePower(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower)))), x);
 }
 
-HWY_INLINE V BoundedExpm1(V x) { return hn::CopySign(NarrowExpm1Bounded<Quality::exact>(x), x); }
+struct Expm1Steps {
+  static HWY_INLINE Parts First(V x) { return ReducePower(x); }
+  static HWY_INLINE V Second(Parts reduced) { return DifferenceOf<Quality::exact>(reduced); }
+  static HWY_INLINE V Third(V e, V x) { return hn::CopySign(e, x); }
+};
 
 HWY_INLINE V MinusAbs(V x) { return hn::Or(x, Num(-0.0)); }
 
 // z = e^-|t|; and log(1 + z), 0 <= z <= 1, by s = z/(2 + z).
 template <Quality q>
 HWY_INLINE V DecayDownTo(V t, double least) {
-  const ScaledPower e = PowerFor<q>(AtLeast(hn::Neg(hn::Abs(t)), Num(least)));
-  return hn::MulAdd(e.scale, e.p, e.scale);
+  return PowerOf<q>(ReducePower(AtLeast(hn::Neg(hn::Abs(t)), Num(least))));
 }
 template <Quality q>
 HWY_INLINE V DecayOf(V t) {
@@ -133,18 +149,18 @@ HWY_INLINE V LogOnePlusUnit(V z) {
     return hn::MulAdd(hn::Mul(s, w), Series<q>(minimax::kLog1p3, w, w2), twice);
 }
 
-// k·ln2 + log(1 + f), √½ <= 1 + f < √2.
+// k·ln2 + log(1 + f), √½ <= 1 + f < √2: k, and s = f/(2 + f); then the series.
+HWY_INLINE Parts LogQuotient(V k, V f) { return {k, hn::Div(f, hn::Add(Num(2), f))}; }
 template <Quality q>
-HWY_INLINE V LogOfParts(V k, V f) {
-  const V s = hn::Div(f, hn::Add(Num(2), f));
-  const V w = hn::Mul(s, s), w2 = hn::Mul(w, w);
+HWY_INLINE V LogOfParts(Parts parts) {
+  const V s = parts.b, w = hn::Mul(s, s), w2 = hn::Mul(w, w);
   V series;
   if constexpr (q == Quality::exact)
     series = Series<q>(minimax::kLog4, w, w2);
   else
     series = Series<q>(minimax::kLog2, w, w2);
   const V log = hn::MulAdd(hn::Mul(s, w), series, hn::Add(s, s));
-  return hn::MulAdd(k, Num(constants::kLn2High + constants::kLn2Low), log);
+  return hn::MulAdd(parts.a, Num(constants::kLn2High + constants::kLn2Low), log);
 }
 
 // u = 2^k·m, √½ <= m < √2, for a normal u > 0.
@@ -160,23 +176,37 @@ HWY_INLINE Binade SplitAtRoot(V u) {
 
 // Every number of 24 bits or less is a normal double.
 template <Quality q>
-HWY_INLINE V NarrowLog(V x) {
-  const Binade b = SplitAtRoot(x);
-  const V finite = LogOfParts<q>(b.k, hn::Sub(b.m, Num(1)));
-  const V above = Choose(hn::Lt(x, Inf()), finite, x);  // infinity and NaN
-  const V positive = Choose(hn::Gt(x, Num(0)), above, hn::Neg(Inf()));
-  return Choose(hn::Not(hn::Ge(x, Num(0))), NaN(), positive);
-}
+struct LogSteps {
+  static HWY_INLINE Parts First(V x) {
+    const Binade b = SplitAtRoot(x);
+    return LogQuotient(b.k, hn::Sub(b.m, Num(1)));
+  }
+  static HWY_INLINE V Second(Parts parts) { return LogOfParts<q>(parts); }
+  static HWY_INLINE V Third(V finite, V x) {
+    const V above = Choose(hn::Lt(x, Inf()), finite, x);  // infinity and NaN
+    const V positive = Choose(hn::Gt(x, Num(0)), above, hn::Neg(Inf()));
+    return Choose(hn::Not(hn::Ge(x, Num(0))), NaN(), positive);
+  }
+};
 
 template <Quality q>
-HWY_INLINE V NarrowLog1p(V x) {
-  const Binade b = SplitAtRoot(hn::Add(Num(1), x));
-  // 1 + x is exact where x is not small, and where it is, f is x itself.
-  const V f = Choose(hn::Eq(b.k, Num(0)), x, hn::Sub(b.m, Num(1)));
-  const V finite = hn::CopySign(LogOfParts<q>(b.k, f), x);
-  const V above = Choose(hn::Lt(x, Inf()), finite, x);
-  const V inside = Choose(hn::Gt(x, Num(-1)), above, hn::Neg(Inf()));
-  return Choose(hn::Not(hn::Ge(x, Num(-1))), NaN(), inside);
+struct Log1pSteps {
+  static HWY_INLINE Parts First(V x) {
+    const Binade b = SplitAtRoot(hn::Add(Num(1), x));
+    // 1 + x is exact where x is not small, and where it is, f is x itself.
+    return LogQuotient(b.k, Choose(hn::Eq(b.k, Num(0)), x, hn::Sub(b.m, Num(1))));
+  }
+  static HWY_INLINE V Second(Parts parts) { return LogOfParts<q>(parts); }
+  static HWY_INLINE V Third(V log, V x) {
+    const V above = Choose(hn::Lt(x, Inf()), hn::CopySign(log, x), x);
+    const V inside = Choose(hn::Gt(x, Num(-1)), above, hn::Neg(Inf()));
+    return Choose(hn::Not(hn::Ge(x, Num(-1))), NaN(), inside);
+  }
+};
+
+template <class Steps>
+HWY_INLINE V InSteps(V x) {
+  return Steps::Third(Steps::Second(Steps::First(x)), x);
 }
 
 template <Quality q>
@@ -185,27 +215,32 @@ HWY_INLINE V NarrowSigmoid(V x) {
   return hn::Div(Choose(hn::Lt(x, Num(0)), z, Num(1)), hn::Add(Num(1), z));
 }
 
-// 1/(1 + e^-x), one form for both signs: the denominator first.
-HWY_INLINE V BoundedSigmoidBegin(V x) {
-  const ScaledPower e = PowerFor<Quality::exact>(hn::Neg(x));
-  return hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1)));
-}
-HWY_INLINE V BoundedSigmoidEnd(V d, V) { return hn::Div(Num(1), d); }
+// 1/(1 + e^-x), one form for both signs.
+struct SigmoidSteps {
+  static HWY_INLINE Parts First(V x) { return ReducePower(hn::Neg(x)); }
+  static HWY_INLINE V Second(Parts reduced) {
+    const ScaledPower e = PowerFor<Quality::exact>(reduced);
+    return hn::MulAdd(e.scale, e.p, hn::Add(e.scale, Num(1)));
+  }
+  static HWY_INLINE V Third(V d, V) { return hn::Div(Num(1), d); }
+};
 
 // -(e^-2|x| - 1)/(e^-2|x| + 1); from |x| = 12 on it is 1 to 2^-34.
 template <Quality q>
 HWY_INLINE V NarrowTanh(V x) {
-  const V e = NarrowExpm1Bounded<q>(AtLeast(hn::Mul(hn::Abs(x), Num(-2)), Num(-60)));
+  const V e = DifferenceOf<q>(ReducePower(AtLeast(hn::Mul(hn::Abs(x), Num(-2)), Num(-60))));
   return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x);
 }
 
 inline constexpr int kTanhBound = 300;
-HWY_INLINE V BoundedTanhBegin(V x) {
-  const V magnitude = MinusAbs(x);
-  const ScaledPower e = PowerForDifference<Quality::exact>(hn::Add(magnitude, magnitude));
-  return hn::MulAdd(e.scale, e.p, hn::Sub(e.scale, Num(1)));
-}
-HWY_INLINE V BoundedTanhEnd(V e, V x) { return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x); }
+struct TanhSteps {
+  static HWY_INLINE Parts First(V x) {
+    const V magnitude = MinusAbs(x);
+    return ReducePower(hn::Add(magnitude, magnitude));
+  }
+  static HWY_INLINE V Second(Parts reduced) { return DifferenceOf<Quality::exact>(reduced); }
+  static HWY_INLINE V Third(V e, V x) { return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x); }
+};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace karat::kernels

@@ -42,7 +42,7 @@ namespace {
 template <class T>
 HWY_INLINE V LogOf(V x) {
   if constexpr (sizeof(T) == 4)
-    return NarrowLog<Quality::fast>(x);
+    return InSteps<LogSteps<Quality::fast>>(x);
   else
     return Log(x);
 }
