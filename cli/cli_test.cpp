@@ -2,6 +2,7 @@
 // The program as a user meets it: exit codes, messages, and no input that crashes it.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,7 +65,9 @@ struct InterruptedRun {
     for (std::string& a : arguments) argv.push_back(a.data());
     argv.push_back(nullptr);
     const pid_t child = fork();
+    REQUIRE(child >= 0);
     if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
       const int to = open(file.path().c_str(), O_WRONLY | O_TRUNC);
       dup2(to, STDOUT_FILENO);
       dup2(to, STDERR_FILENO);
@@ -138,13 +141,17 @@ TEST_CASE("bench times what it is asked for, and refuses what it cannot") {
 }
 
 TEST_CASE("an interrupted bench says so, keeps what it timed, and does not say that nothing matched") {
-  // A hundred repetitions of half a second, of each of several sizes: it cannot end by itself before it is stopped.
-  const std::vector<std::string> slow{"bench", plugin("template"), "--cache", "warm", "--bench-threads", "1", "--min-time", "0.5", "--repetitions", "100"};
-  const InterruptedRun r(slow, "\"plugin\"");
-  INFO(r.text << "\n" << r.recorded);
-  CHECK(r.code == 3);
-  CHECK_THAT(r.text, Contains("interrupted") && !Contains("nothing ran"));
-  CHECK_THAT(r.recorded, Contains("template") && !Contains("exit_code"));
+  // Seconds for each size, of which there are several: it does not end by itself before it is stopped.
+  const std::vector<std::string> slow{"bench", plugin("template"), "--cache", "warm", "--bench-threads", "1", "--min-time", "4", "--repetitions", "100"};
+  const std::string timing = "\"type\":\"timing\"";
+  for (const std::string& awaited : {std::string("\"type\":\"plugin\""), timing}) {
+    const InterruptedRun r(slow, awaited);
+    INFO(r.text << "\n" << r.recorded);
+    CHECK(r.code == 3);
+    CHECK_THAT(r.text, Contains("interrupted") && !Contains("nothing ran"));
+    CHECK_THAT(r.recorded, Contains(awaited) && !Contains("exit_code"));
+    if (awaited == timing) CHECK_THAT(r.text, Contains("relu f32, small"));
+  }
 }
 
 TEST_CASE("mistakes are named, with what was meant") {

@@ -178,7 +178,8 @@ HWY_INLINE void MapNarrowStored(const F& f, const StoredCall& call) {
   for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
 }
 
-// An object out of plain functions and of steps.
+// An object out of plain functions and of steps, which hold for |x| <= kBound: by default for any number (those beyond
+// an integer are few, and take the slower way).
 template <V (*Approximation)(V), V (*Answer)(V), class Steps, int kBound = std::numeric_limits<int>::max()>
 struct Settled : Steps {
   HWY_INLINE V Approximate(V x) const { return Approximation(x); }

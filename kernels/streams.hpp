@@ -52,7 +52,7 @@ struct PartialSums {
   alignas(64) std::array<double, kPartialSums> hi{}, lo{};
 };
 using SumFunction = void (*)(const StreamCall&, PartialSums&);
-// Adds numbers, after which there is room up to a multiple of kPartialSums.  `exact` keeps the roundings.
+// Adds numbers, after which there is room up to a multiple of kPartialSums, which is zeroed.  `exact` keeps the roundings.
 void add_numbers(double* numbers, std::size_t count, bool exact, PartialSums& sums);
 Sum total_of(const PartialSums& sums);
 

@@ -139,11 +139,11 @@ struct BackwardNarrow {
 
 void SoftplusLanes(const LaneCall& call) { MapWith(Full{ReadAttributes(call.attributes)}, call); }
 
-// The bound: e^(βx)/β is a normal float; below 0 where it is for no x.
+// The bound: log(1 + e^-|βx|)/β, which is e^-|βx|·ln2/β or more, is a normal float; below 0 where it is for no x.
 template <class F>
 HWY_INLINE F Read(const double* attributes) {
   const double beta = attributes[0];
-  return {ReadAttributes(attributes), Num(1 / beta), static_cast<float>(std::max(-1.0, (kPowerBound - std::abs(std::log(beta))) / beta))};
+  return {ReadAttributes(attributes), Num(1 / beta), static_cast<float>(std::max(-1.0, (kPowerBound - 1 - std::abs(std::log(beta))) / beta))};
 }
 using Exactly = Narrow<Quality::exact>;
 using Quickly = Narrow<Quality::fast>;

@@ -31,8 +31,10 @@ inline constexpr int kTileRows = 6;
 #endif
 template <class T>
 inline constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(HWY_LANES(T));
+// With their weights and sums they are more than a first-level cache, and three panels more than what neighbours leave
+// of a second (docs/performance.md).
 template <class T>
-inline constexpr std::int64_t kPatchColumns = 2 * kPanel<T>;  // one chain of them and its sums stay at hand in small caches
+inline constexpr std::int64_t kPatchColumns = 2 * kPanel<T>;
 template <class T>
 inline constexpr std::int64_t kMostColumns = patch_columns(1, kPatchColumns<T>);
 template <class T>
@@ -77,7 +79,7 @@ struct ChainSums {
     for (std::int64_t i = 0; i < columns; i += static_cast<std::int64_t>(hn::Lanes(D()))) {
       const Pair sum = With(chains + i, row * kWidth + i, first);
       V value = hn::Add(sum.hi, Num(bias));
-      if constexpr (kPairs) {
+      if (kPairs && !first) {
         const Pair all = TwoSum(sum.hi, Num(bias));
         // What left the range has no tail.
         value = Choose(hn::Lt(hn::Abs(all.hi), Inf()), hn::Add(all.hi, hn::Add(all.lo, sum.lo)), all.hi);
@@ -207,6 +209,7 @@ void RunPatchProduct(const PatchProduct& of, const Block& block) {
   RowWriter<T> writer(of, columns, lanes);
   alignas(64) T patches[std::max(kChain * kPatchColumns<T>, kShortDepth * kMostColumns<T>) + HWY_LANES(T)];
   alignas(64) T strip[kTileRows * kMostColumns<T>];
+  static_assert(kMostColumns<T> <= PatchColumns<T>::kMost && kPatchColumns<T> <= ChainSums<T>::kWidth);
   ChainSums<T> sums;
   double bias[kPartRows] = {};
   for (std::int64_t group = block.group_begin; group < block.group_end; ++group) {
@@ -230,7 +233,8 @@ void RunPatchProduct(const PatchProduct& of, const Block& block) {
     for (std::int64_t r = 0; r < rows; r += kTileRows) {
       const int here = static_cast<int>(std::min<std::int64_t>(kTileRows, rows - r));
       for (int i = 0; i < here; ++i) writer.Prefetch(channel + r + i);
-      // A chain alone and its bias: adding them in double and rounding that gives the same (53 ≥ 2 · 24 + 2).
+      // A chain alone and its bias: one addition in f64 either way; of f32 it gives what adding in double and
+      // rounding that does (53 ≥ 2 · 24 + 2).
       T* const place = k == 0 && lanes % kPanel<T> == 0 ? writer.Place(channel + r) : nullptr;
       const auto multiply = [&](T* to, std::int64_t step, const double* add) HWY_ATTR {
         for (std::int64_t j = 0; j < lanes; j += kPanel<T>)

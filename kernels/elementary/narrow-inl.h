@@ -2,7 +2,7 @@
 // Elementary functions of numbers of at most 24 bits (f32, f16, bf16, read into lanes of double), to a stated
 // fraction of an ulp of f32: for kernels that round the result once, and test whether they may.
 //
-// Quality says how many terms: kFast leaves 0.5 + 0.06 ulp of f32 at most, kExact a relative error of
+// Quality says how many terms: fast leaves 0.5 + 0.06 ulp of f32 at most, exact a relative error of
 // kExactError, so that about one result in 2^12 has to be looked at again (accurate-inl.h).
 
 #if defined(KARAT_KERNELS_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -95,7 +95,8 @@ HWY_INLINE V PowerOf(Parts reduced) {
   return hn::MulAdd(e.scale, e.p, e.scale);
 }
 
-// Functions in three steps, for |x| up to a bound and no NaN: nothing has to be cut off.
+// Functions in three steps.  Those of e^x are for |x| up to a bound and no NaN, so that nothing has to be cut off;
+// those of logarithms take any x.
 inline constexpr int kPowerBound = 87;  // e^x is a normal float
 
 struct ExpSteps {
@@ -109,7 +110,7 @@ HWY_INLINE V NarrowExp(V x) {
   return PowerOf<q>(ReducePower(AtMost(AtLeast(x, Num(kLeastPower)), Num(kGreatestPower))));
 }
 
-// e^x - 1 where kLeastPower <= x <= kGreatestPower; the sign of a zero is lost.
+// e^t - 1 of a reduced t, |t| < 700; the sign of a zero is lost.
 template <Quality q>
 HWY_INLINE V DifferenceOf(Parts reduced) {
   const ScaledPower e = PowerForDifference<q>(reduced);
@@ -232,7 +233,7 @@ HWY_INLINE V NarrowTanh(V x) {
   return hn::CopySign(hn::Div(e, hn::Add(Num(2), e)), x);
 }
 
-inline constexpr int kTanhBound = 300;
+inline constexpr int kTanhBound = 300;  // 2·300 < 700; beyond, results are 1 anyway
 struct TanhSteps {
   static HWY_INLINE Parts First(V x) {
     const V magnitude = MinusAbs(x);
