@@ -266,6 +266,28 @@ TEST_CASE("Infinities and NaNs reach the sums that they are multiplied for, and 
     }
 }
 
+TEST_CASE("A sum's sign of zero does not depend on where it lies") {
+  const Convolution::Axis one{.big = 1, .small = 1, .kernel = 1}, row{.big = 50, .small = 50, .kernel = 1};
+  const Convolution c{.batch = 1, .big_channels = 1, .small_channels = 1, .height = one, .width = row};
+  for (const std::int64_t target : targets()) {
+    const OnTarget on(target);
+    for (const std::int32_t dtype : {KARAT_F64, KARAT_F32}) {
+      const double tiny = dtype == KARAT_F64 ? 1e-200 : 0x1p-100;  // its square underflows
+      Numbers numbers;
+      numbers.big.assign(50, -tiny);
+      numbers.weights = {tiny};
+      numbers.bias = {-0.0};
+      std::vector<bool> negative;
+      for (const double y : computed(c, numbers, dtype, Result::small, true)) {
+        CHECK(y == 0);
+        negative.push_back(std::signbit(y));
+      }
+      CAPTURE(hwy::TargetName(target), dtype);
+      CHECK(negative == std::vector<bool>(50, negative[0]));
+    }
+  }
+}
+
 TEST_CASE("Sums of nothing are 0 or the bias") {
   const Convolution::Axis axis{.big = 3, .small = 2, .kernel = 2};
   const Convolution no_channels{.batch = 1, .big_channels = 0, .small_channels = 2, .height = axis, .width = axis};
