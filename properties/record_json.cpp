@@ -25,7 +25,7 @@ Json failures_of(const std::vector<Failure>& failures, const std::string& level)
       one["exact"] = f.exact;
       one["exact_decimal"] = f.exact_decimal;
       one["ulp"] = figure(f.ulp);
-      if (!std::isnan(f.allowed)) one["allowed"] = f.allowed;
+      if (!std::isnan(f.allowed)) one["allowed"] = figure(f.allowed);
       if (f.level != level) one["level"] = f.level;
     }
     if (!f.from.empty()) {
