@@ -31,8 +31,8 @@ inline constexpr int kTileRows = 6;
 #endif
 template <class T>
 inline constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(HWY_LANES(T));
-// With their weights and sums they are more than a first-level cache, and three panels more than what neighbours leave
-// of a second (docs/performance.md).
+// With their weights and sums they are more than a first-level cache; three panels were slower beside busy neighbours
+// (docs/performance.md).
 template <class T>
 inline constexpr std::int64_t kPatchColumns = 2 * kPanel<T>;
 template <class T>
