@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "hwy/highway.h"
 
@@ -50,6 +51,36 @@ HWY_INLINE VF ToFloat(V v) {
   return hn::DemoteTo(DF(), v);
 #endif
 }
+
+// Two vectors side by side: what is done with the second fills the gaps that the first's chain of operations leaves.
+// A function for both (template <class T>) calls Highway's operations by their bare names.
+struct Couple {
+  V a, b;
+};
+template <class T>
+HWY_INLINE T Same(V v) {
+  if constexpr (std::is_same_v<T, Couple>)
+    return {v, v};
+  else
+    return v;
+}
+template <class T>
+HWY_INLINE T Number(double value) { return Same<T>(Num(value)); }
+HWY_INLINE Couple Add(Couple x, Couple y) { return {hn::Add(x.a, y.a), hn::Add(x.b, y.b)}; }
+HWY_INLINE Couple Sub(Couple x, Couple y) { return {hn::Sub(x.a, y.a), hn::Sub(x.b, y.b)}; }
+HWY_INLINE Couple Mul(Couple x, Couple y) { return {hn::Mul(x.a, y.a), hn::Mul(x.b, y.b)}; }
+HWY_INLINE Couple Div(Couple x, Couple y) { return {hn::Div(x.a, y.a), hn::Div(x.b, y.b)}; }
+HWY_INLINE Couple MulAdd(Couple x, Couple y, Couple z) { return {hn::MulAdd(x.a, y.a, z.a), hn::MulAdd(x.b, y.b, z.b)}; }
+HWY_INLINE Couple NegMulAdd(Couple x, Couple y, Couple z) { return {hn::NegMulAdd(x.a, y.a, z.a), hn::NegMulAdd(x.b, y.b, z.b)}; }
+HWY_INLINE Couple Neg(Couple x) { return {hn::Neg(x.a), hn::Neg(x.b)}; }
+HWY_INLINE Couple Or(Couple x, Couple y) { return {hn::Or(x.a, y.a), hn::Or(x.b, y.b)}; }
+HWY_INLINE Couple Max(Couple x, Couple y) { return {hn::Max(x.a, y.a), hn::Max(x.b, y.b)}; }
+HWY_INLINE Couple CopySign(Couple x, Couple sign) { return {hn::CopySign(x.a, sign.a), hn::CopySign(x.b, sign.b)}; }
+// F of a vector, or of each of two.
+template <V (*F)(V, V)>
+HWY_INLINE V Each(V x, V y) { return F(x, y); }
+template <V (*F)(V, V)>
+HWY_INLINE Couple Each(Couple x, Couple y) { return {F(x.a, y.a), F(x.b, y.b)}; }
 
 HWY_INLINE U Bits(V v) { return hn::BitCast(DU(), v); }
 HWY_INLINE V FromBits(U u) { return hn::BitCast(D(), u); }

@@ -91,14 +91,12 @@ HWY_INLINE void MapExactPair(const F& f, const float* in, float* out) {
   if (HWY_UNLIKELY(!hn::AllTrue(Bits(), same))) StoreAccurate(f, x0, x1, out);
 }
 
-inline constexpr size_t kExactBlock = 128;
-
-// Whether |x| <= bound for all x of a block, none of them NaN.
-HWY_INLINE bool AllWithin(const float* in, float bound) {
+// Whether |x| <= bound for all, none of them NaN; whole pairs of vectors.
+HWY_INLINE bool AllWithin(const float* in, size_t count, float bound) {
   const hn::ScalableTag<float> d;
   const hn::RebindToSigned<decltype(d)> bits;
   auto most = hn::Zero(bits);
-  for (size_t i = 0; i < kExactBlock; i += hn::Lanes(d)) most = hn::Max(most, hn::BitCast(bits, hn::Abs(hn::LoadU(d, in + i))));
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) most = hn::Max(most, hn::BitCast(bits, hn::Abs(hn::LoadU(d, in + i))));
   return hn::AllTrue(bits, hn::Not(hn::Gt(most, hn::BitCast(bits, hn::Set(d, bound)))));
 }
 
@@ -108,6 +106,10 @@ class Rounded {
  public:
   HWY_INLINE Rounded()
       : last_(hn::Set(DI(), (1 << 29) - 1)), from_(hn::Set(DI(), (1 << 28) + (1 << 14))), width_(hn::Set(DI(), (1 << 15) + 1)), open_(hn::Zero(DI())) {}
+  HWY_INLINE void Store(Couple y, float* out) {
+    Store(y.a, out);
+    Store(y.b, out + hn::Lanes(D()));
+  }
   HWY_INLINE void Store(V y, float* out) {
     hn::StoreU(ToFloat(y), DF(), out);
     open_ = hn::Or(open_, hn::Sub(hn::And(hn::Add(hn::BitCast(DI(), y), from_), last_), width_));
@@ -120,49 +122,55 @@ class Rounded {
   hn::Vec<DI> open_;
 };
 
-// A block within the bound, and whether all of it is settled.  No branch and no call is in the loop, which leaves the
-// registers to the constants.  From x to y is a longer chain of operations than processors look ahead: after each of
-// a vector's steps, two vectors behind it take theirs.
+inline constexpr size_t kExactSpan = 1024, kExactPart = 64;
+
+// Up to a span, whole pairs of vectors; and the parts of it, as bits, that are not settled or not within the bound: what
+// is stored for them is of no use.  No branch on numbers and no call is in the inner loop, which leaves the registers to
+// the constants.  From x to y is a longer chain of operations than processors look ahead: two vectors go side by side,
+// and after each of their steps the two behind them take theirs.
 template <class F>
-HWY_INLINE bool MapExactBlock(const F& f, const float* in, float* out) {
-  const size_t n = hn::Lanes(D());
-  const auto x = [&](size_t i) HWY_ATTR { return hn::PromoteTo(D(), hn::LoadU(DF(), in + i)); };
-  Rounded rounded;
-  V second0 = f.Second(f.First(x(0))), second1 = f.Second(f.First(x(n)));
-  auto first2 = f.First(x(2 * n)), first3 = f.First(x(3 * n));
-  size_t i = 0;
-  for (; i < kExactBlock - 4 * n; i += n) {
-    const V y = f.Third(second0, x(i));
-    second0 = second1;
-    second1 = f.Second(first2);
-    first2 = first3;
-    first3 = f.First(x(i + 4 * n));
-    rounded.Store(y, out + i);
+HWY_NOINLINE uint32_t MapExactSpan(const F& f, const float* in, size_t count, float* out) {
+  const size_t n = 2 * hn::Lanes(D()), last = count - n;
+  const auto x = [&](size_t i)
+                     HWY_ATTR { return Couple{hn::PromoteTo(D(), hn::LoadU(DF(), in + i)), hn::PromoteTo(D(), hn::LoadU(DF(), in + i + n / 2))}; };
+  auto second = f.Second(f.First(x(0)));
+  auto first = f.First(x(HWY_MIN(n, last)));
+  uint32_t open = 0;
+  for (size_t begin = 0; begin < count; begin += kExactPart) {
+    const size_t end = HWY_MIN(begin + kExactPart, count);
+    Rounded rounded;
+    for (size_t i = begin; i < end; i += n) {
+      const Couple y = f.Third(second, x(i));
+      second = f.Second(first);
+      first = f.First(x(HWY_MIN(i + 2 * n, last)));
+      rounded.Store(y, out + i);
+    }
+    const bool done = rounded.Settled() && AllWithin(in + begin, end - begin, f.Bound());
+    open |= static_cast<uint32_t>(!done) << (begin / kExactPart);
   }
-  rounded.Store(f.Third(second0, x(i)), out + i);
-  rounded.Store(f.Third(second1, x(i + n)), out + i + n);
-  rounded.Store(f.Third(f.Second(first2), x(i + 2 * n)), out + i + 2 * n);
-  rounded.Store(f.Third(f.Second(first3), x(i + 3 * n)), out + i + 3 * n);
-  return rounded.Settled();
+  return open;
 }
 
 template <class F>
 HWY_INLINE void MapExactStored(const F& f, const StoredCall& call) {
-  const size_t step = 2 * hn::Lanes(D());
-  size_t i = 0;
-  HWY_ALIGN float inputs[kExactBlock];
-  for (; i + kExactBlock <= call.count; i += kExactBlock) {
+  static_assert(kExactSpan / kExactPart <= 32);
+  const size_t step = 2 * hn::Lanes(D()), whole = call.count / step * step;
+  HWY_ALIGN float inputs[kExactSpan];
+  for (size_t i = 0; i < whole; i += kExactSpan) {
     const float* in = call.in[0] + i;
-    if (in == call.out + i) in = static_cast<const float*>(std::memcpy(inputs, in, sizeof inputs));
-    if (AllWithin(in, f.Bound()) && MapExactBlock(f, in, call.out + i)) continue;
-    for (size_t j = 0; j < kExactBlock; j += step) MapExactPair(f, in + j, call.out + i + j);
+    float* const out = call.out + i;
+    const size_t count = HWY_MIN(whole - i, kExactSpan);
+    if (in == out) in = static_cast<const float*>(std::memcpy(inputs, in, count * sizeof(float)));
+    for (uint32_t open = MapExactSpan(f, in, count, out); HWY_UNLIKELY(open != 0); open &= open - 1) {
+      const size_t begin = kExactPart * hwy::Num0BitsBelowLS1Bit_Nonzero32(open), end = HWY_MIN(begin + kExactPart, count);
+      for (size_t j = begin; j < end; j += step) MapExactPair(f, in + j, out + j);
+    }
   }
-  for (; i + step <= call.count; i += step) MapExactPair(f, call.in[0] + i, call.out + i);
-  if (i == call.count) return;
+  if (whole == call.count) return;
   HWY_ALIGN float rest[2 * HWY_LANES(double)];
-  for (size_t j = 0; j < step; ++j) rest[j] = i + j < call.count ? call.in[0][i + j] : 1.0f;
+  for (size_t j = 0; j < step; ++j) rest[j] = whole + j < call.count ? call.in[0][whole + j] : 1.0f;
   MapExactPair(f, rest, rest);
-  for (size_t j = i; j < call.count; ++j) call.out[j] = rest[j - i];
+  for (size_t j = whole; j < call.count; ++j) call.out[j] = rest[j - whole];
 }
 
 // f32 as it is stored, in lanes of double rounded once.

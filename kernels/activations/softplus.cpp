@@ -87,8 +87,9 @@ struct Full {
   HWY_INLINE V operator()(V x) const { return attributes.Forward(x, attributes.Scale(x)); }
 };
 
-// f32, f16 and bf16: max{x, 0} + log(1 + e^-|βx|)/β, both terms positive.
-template <Quality q>
+// f32, f16 and bf16: max{x, 0} + log(1 + e^-|βx|)/β, both terms positive.  kPlain: the steps are for β = 1 without a
+// threshold.
+template <Quality q, bool kPlain = false>
 struct Narrow {
   Attributes attributes;
   V inverse;  // 1/β
@@ -100,12 +101,23 @@ struct Narrow {
     return Choose(hn::Or(hn::Gt(t, attributes.threshold), hn::IsNaN(x)), x, smooth);
   }
   HWY_INLINE float Bound() const { return bound; }
-  HWY_INLINE Parts First(V x) const { return ReducePower(MinusAbs(hn::Mul(attributes.beta, x))); }
-  HWY_INLINE V Second(Parts reduced) const { return PowerOf<q>(reduced); }
-  HWY_INLINE V Third(V decay, V x) const {
-    const V smooth = hn::MulAdd(LogOnePlusUnit<q>(decay), inverse, hn::Max(x, Num(0)));
-    return Choose(hn::Gt(hn::Mul(attributes.beta, x), attributes.threshold), x, smooth);
+  template <class T>
+  HWY_INLINE T First(T x) const {
+    if constexpr (!kPlain) x = Mul(x, Same<T>(attributes.beta));
+    return PowerOf<q, false>(ReducePower(MinusAbs(x)));
   }
+  template <class T>
+  HWY_INLINE T Second(T decay) const { return LogQuotient(decay); }
+  template <class T>
+  HWY_INLINE T Third(T s, T x) const {
+    const T ratio = UnitLogOverQuotient<q>(s), positive = Max(x, Number<T>(0));
+    if constexpr (kPlain)
+      return MulAdd(ratio, s, positive);
+    else
+      return Below(MulAdd(ratio, Mul(s, Same<T>(inverse)), positive), x);
+  }
+  HWY_INLINE V Below(V smooth, V x) const { return Choose(hn::Gt(hn::Mul(attributes.beta, x), attributes.threshold), x, smooth); }
+  HWY_INLINE Couple Below(Couple smooth, Couple x) const { return {Below(smooth.a, x.a), Below(smooth.b, x.b)}; }
   HWY_INLINE V Accurate(V x) const {
     const V t = hn::Mul(attributes.beta, x);
     const Pair z = AccurateExp(AtLeast(hn::Neg(hn::Abs(t)), Num(kLeast)));
@@ -145,16 +157,19 @@ HWY_INLINE F Read(const double* attributes) {
   const double beta = attributes[0];
   return {ReadAttributes(attributes), Num(1 / beta), static_cast<float>(std::max(-1.0, (kPowerBound - 1 - std::abs(std::log(beta))) / beta))};
 }
+bool is_plain(const double* attributes) { return attributes[0] == 1 && attributes[1] == std::numeric_limits<double>::infinity(); }
 using Exactly = Narrow<Quality::exact>;
 using Quickly = Narrow<Quality::fast>;
 void ExactLanes(const LaneCall& call) { MapApproximate(Read<Exactly>(call.attributes), call); }
 void AccurateLanes(const LaneCall& call) { MapAccurate(Read<Exactly>(call.attributes), call); }
-void ExactStored(const StoredCall& call) { MapExactStored(Read<Exactly>(call.attributes), call); }
+void ExactStored(const StoredCall& call) {
+  if (is_plain(call.attributes)) return MapExactStored(Read<Narrow<Quality::exact, true>>(call.attributes), call);
+  MapExactStored(Read<Exactly>(call.attributes), call);
+}
 void FastLanes(const LaneCall& call) { MapApproximate(Read<Quickly>(call.attributes), call); }
 void FastStored(const StoredCall& call) {
 #if KARAT_FLOATS
-  if (call.attributes[0] == 1 && call.attributes[1] == std::numeric_limits<double>::infinity())
-    return MapFloats<SoftplusFloats>(Read<Quickly>(call.attributes), call);
+  if (is_plain(call.attributes)) return MapFloats<SoftplusFloats>(Read<Quickly>(call.attributes), call);
 #endif
   MapNarrowStored(Read<Quickly>(call.attributes), call);
 }
