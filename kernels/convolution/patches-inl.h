@@ -56,22 +56,21 @@ class PatchColumns {
   const Run* begin() const { return runs_; }
   const Run* end() const { return runs_ + run_count_; }
 
-  // to[(k − first)·width + lane] for a group's rows [first, last), and zeros in lanes without a column.  Writes up
-  // to a vector beyond the last row.
+  // to[(k − first)·width + lane] for a group's rows [first, last), and zeros in lanes without a column.
   void Pack(std::int64_t group, std::int64_t first, std::int64_t last, T* to) {
-    std::int64_t channel = group * patches_.group_channels + first / taps_, tap = first % taps_;
-    for (std::int64_t k = first; k < last; ++k, to += width_) {
-      const std::int64_t plane = channel * patches_.height * patches_.width;
+    const std::int64_t plane = patches_.height * patches_.width, channel = group * patches_.group_channels;
+    for (std::int64_t tap = 0; tap < taps_; ++tap) {
+      // A tap's pieces are the same in all channels.
+      const std::int64_t c = (first + taps_ - 1 - tap) / taps_, count = (last + taps_ - 1 - tap) / taps_ - c;
+      if (count <= 0) continue;
+      const Rows rows{(channel + c) * plane, plane, count, to + (c * taps_ + tap - first) * width_, taps_ * width_};
       if (tabled_)
-        Copy(pieces_ + first_[tap], pieces_ + first_[tap + 1], plane, to);
+        Copy(pieces_ + first_[tap], pieces_ + first_[tap + 1], rows);
       else
-        Copy(pieces_, cut(tap, pieces_), plane, to);
-      if (++tap == taps_) {
-        if (tabled_) Prefetch(pieces_[first_[taps_ - 1]], plane);
-        tap = 0;
-        ++channel;
-      }
+        Copy(pieces_, cut(tap, pieces_), rows);
     }
+    if (!tabled_) return;
+    for (std::int64_t c = first / taps_; c < last / taps_; ++c) Prefetch(pieces_[first_[taps_ - 1]], (channel + c) * plane);
   }
 
  private:
@@ -81,6 +80,12 @@ class PatchColumns {
     std::int32_t lane, count;
   };
   static constexpr std::int64_t kPieces = 4096;
+  // One tap's rows of the matrix, a channel each: where the channels lie in the tensor, where the rows go.
+  struct Rows {
+    std::int64_t from, step_from, count;
+    T* to;
+    std::int64_t step_to;
+  };
   static_assert(kPieces >= 2 * kMost + 2);
 
   // First i ≥ 0 with start + i·step ≥ limit.
@@ -131,45 +136,70 @@ class PatchColumns {
       hwy::Prefetch(static_cast<const T*>(patches_.source) + std::min(from + i, patches_.count));
   }
 
-  // Copies whole vectors: what lands beyond a piece is written over by the next one.
-  HWY_INLINE void Copy(const Piece* piece, const Piece* end, std::int64_t plane, T* to) const {
-    const hn::ScalableTag<T> d;
-    const auto vector = static_cast<std::int32_t>(hn::Lanes(d));
-    const T* const source = static_cast<const T*>(patches_.source);
+  void Copy(const Piece* piece, const Piece* end, const Rows& rows) const {
+    const T* const source = static_cast<const T*>(patches_.source) + rows.from;
     for (; piece != end; ++piece) {
-      T* const out = to + piece->lane;
+      T* const to = rows.to + piece->lane;
+      const std::int32_t count = piece->count;
+      // Within the row, what lands beyond a piece is written over by the next one.
+      const bool exactly = piece->lane + (count + kVector - 1) / kVector * kVector > width_;
       if (piece->from < 0) {
-        ForEachVector(piece->count, [&](std::int32_t i) HWY_ATTR { hn::StoreU(hn::Zero(d), d, out + i); });
-        continue;
-      }
-      const std::int64_t from = plane + piece->from;
-      const T* const in = source + from;
-      if (patches_.step_w == 2 && from + 2 * (piece->count + vector) <= patches_.count) {
-        ForEachVector(piece->count, [&](std::int32_t i) HWY_ATTR {
-          hn::Vec<hn::ScalableTag<T>> even, odd;
-          hn::LoadInterleaved2(d, in + 2 * i, even, odd);
-          hn::StoreU(even, d, out + i);
-        });
-      } else if (patches_.step_w != 1) {
-        for (std::int32_t i = 0; i < piece->count; ++i) out[i] = in[i * patches_.step_w];
-      } else if (from + piece->count + vector <= patches_.count) {
-        ForEachVector(piece->count, [&](std::int32_t i) HWY_ATTR { hn::StoreU(hn::LoadU(d, in + i), d, out + i); });
+        ForEachRow(rows, [&](std::int64_t, std::int64_t out) HWY_ATTR { Clear(count, exactly, to + out); });
+      } else if (patches_.step_w == 1) {
+        const bool room = rows.from + (rows.count - 1) * rows.step_from + piece->from + kVector <= patches_.count;
+        CopyRows(rows, source + piece->from, count, room && !exactly, to);
       } else {
-        std::memcpy(out, in, static_cast<size_t>(piece->count) * sizeof(T));
+        ForEachRow(rows, [&](std::int64_t in, std::int64_t out) HWY_ATTR { Gather(rows.from + in + piece->from, count, exactly, to + out); });
       }
     }
   }
 
-  // Two exits keep compilers from making a call of memcpy or memset of it: pieces are short.
-  template <class Body>
-  static HWY_INLINE void ForEachVector(std::int32_t count, const Body& body) {
-    constexpr std::int32_t kVector = HWY_LANES(T);
-    for (std::int32_t i = 0;; i += 2 * kVector) {
-      body(i);
-      if (i + kVector >= count) break;
-      body(i + kVector);
-      if (i + 2 * kVector >= count) break;
+  static constexpr std::int32_t kVector = HWY_LANES(T);
+
+  // f(place in the tensor, place in the rows)
+  template <class F>
+  static HWY_INLINE void ForEachRow(const Rows& rows, const F& f) {
+    std::int64_t in = 0, out = 0;
+    for (std::int64_t row = 0; row < rows.count; ++row, in += rows.step_from, out += rows.step_to) f(in, out);
+  }
+
+  static HWY_INLINE void Clear(std::int32_t count, bool exactly, T* to) {
+    const hn::ScalableTag<T> d;
+    std::int32_t i = 0;
+    for (; i + kVector <= count; i += kVector) hn::StoreU(hn::Zero(d), d, to + i);
+    if (i == count) return;
+    if (!exactly) return hn::StoreU(hn::Zero(d), d, to + i);
+    for (; i < count; ++i) to[i] = 0;
+  }
+
+  // `count` elements of each row; of fewer than a vector, up to a vector if there is room.
+  static void CopyRows(const Rows& rows, const T* from, std::int32_t count, bool room, T* to) {
+    const hn::ScalableTag<T> d;
+    const auto copy = [&](const T* in, T* out) HWY_ATTR { hn::StoreU(hn::LoadU(d, in), d, out); };
+    if (count < kVector) {
+      if (room) return ForEachRow(rows, [&](std::int64_t in, std::int64_t out) HWY_ATTR { copy(from + in, to + out); });
+      for (std::int32_t i = 0; i < count; ++i) ForEachRow(rows, [&](std::int64_t in, std::int64_t out) HWY_ATTR { to[out + i] = from[in + i]; });
+      return;
     }
+    const std::int32_t tail = count - kVector;  // the last vector ends where the piece does
+    ForEachRow(rows, [&](std::int64_t in, std::int64_t out) HWY_ATTR {
+      for (std::int32_t i = 0; i < tail; i += kVector) copy(from + in + i, to + out + i);
+      copy(from + in + tail, to + out + tail);
+    });
+  }
+
+  // Elements step_w apart.
+  HWY_INLINE void Gather(std::int64_t from, std::int32_t count, bool exactly, T* to) const {
+    const hn::ScalableTag<T> d;
+    const T* const in = static_cast<const T*>(patches_.source) + from;
+    std::int32_t i = 0;
+    if (patches_.step_w == 2 && from + 2 * (count + kVector) <= patches_.count)
+      for (; exactly ? i + kVector <= count : i < count; i += kVector) {
+        hn::Vec<hn::ScalableTag<T>> even, odd;
+        hn::LoadInterleaved2(d, in + 2 * i, even, odd);
+        hn::StoreU(even, d, to + i);
+      }
+    for (; i < count; ++i) to[i] = in[i * patches_.step_w];
   }
 
   const Patches& patches_;
