@@ -36,7 +36,7 @@ inline constexpr std::int64_t kPanel = 2 * static_cast<std::int64_t>(HWY_LANES(T
 template <class T>
 inline constexpr std::int64_t kPatchColumns = 2 * kPanel<T>;
 template <class T>
-inline constexpr std::int64_t kMostColumns = patch_columns(1, kPatchColumns<T>);
+inline constexpr std::int64_t kMostColumns = patch_columns(1, 1, kPatchColumns<T>);
 template <class T>
 inline constexpr std::int64_t kWeightsColumns = 4 * kPanel<T>;
 template <class T>
@@ -204,12 +204,12 @@ class RowWriter {
 template <class T>
 void RunPatchProduct(const PatchProduct& of, const Block& block) {
   const std::int64_t rows = block.row_end - block.row_begin, lanes = block.column_end - block.column_begin;
-  const std::int64_t all = of.patches->depth(), width = patch_columns(all, kPatchColumns<T>);
+  const std::int64_t all = of.patches->depth(), width = patch_columns(all, of.rows, kPatchColumns<T>);
   PatchColumns<T> columns(*of.patches, block.column_begin, block.column_end, width);
   RowWriter<T> writer(of, columns, lanes);
-  alignas(64) T patches[std::max(kChain * kPatchColumns<T>, kShortDepth * kMostColumns<T>) + HWY_LANES(T)];
+  alignas(64) T patches[std::max(2 * kChain * kPatchColumns<T>, kShortDepth * kMostColumns<T>)];
   alignas(64) T strip[kTileRows * kMostColumns<T>];
-  static_assert(kMostColumns<T> <= PatchColumns<T>::kMost && kPatchColumns<T> <= ChainSums<T>::kWidth);
+  static_assert(kMostColumns<T> <= PatchColumns<T>::kMost && 2 * kPatchColumns<T> <= ChainSums<T>::kWidth);
   ChainSums<T> sums;
   double bias[kPartRows] = {};
   for (std::int64_t group = block.group_begin; group < block.group_end; ++group) {
@@ -335,7 +335,7 @@ template <class T>
 bool RunWeightsProduct(const WeightsProduct& of, const Block& block) {
   constexpr std::int64_t kWidth = kWeightsColumns<T>;
   const std::int64_t rows = block.row_end - block.row_begin, count = block.column_end - block.column_begin;
-  alignas(64) T patches[kPartRows * kChain + HWY_LANES(T)];
+  alignas(64) T patches[kPartRows * kChain];
   alignas(64) T columns[kWidth * kChain] = {};
   ChainSums<T> sums;  // of group after group
   bool special = false;

@@ -147,7 +147,7 @@ class ToSide {
     const std::int64_t depth = grid.patches.depth();
     grid.chain = depth == 0 ? 1 : divided_up(depth, divided_up(depth, kChain));  // chains of nearly one length
     grid.positions = c_.batch * height.count * width.count;
-    grid.columns = patch_columns(depth, block_limits(T{}).patch_columns);
+    grid.columns = patch_columns(depth, out_.channels, block_limits(T{}).patch_columns);
     const std::int64_t column_blocks = divided_up(grid.positions, grid.columns);
     const std::int64_t enough = kParts / (c_.groups * column_blocks);
     grid.row_block = block_of(

@@ -195,11 +195,13 @@ Convolution random_convolution(std::mt19937_64& random) {
 // Larger than a part in rows, columns, chains and segments.
 std::vector<Convolution> large_convolutions() {
   const Convolution::Axis same{.big = 20, .small = 20, .kernel = 3, .padding = 1}, point{.big = 33, .small = 33, .kernel = 1},
-      strided{.big = 31, .small = 16, .kernel = 3, .stride = 2, .padding = 1}, one{.big = 1, .small = 1, .kernel = 1};
+      strided{.big = 31, .small = 16, .kernel = 3, .stride = 2, .padding = 1}, one{.big = 1, .small = 1, .kernel = 1},
+      few{.big = 9, .small = 9, .kernel = 3, .padding = 1};
   return {{.batch = 2, .big_channels = 33, .small_channels = 70, .height = same, .width = same},
           {.batch = 3, .big_channels = 65, .small_channels = 33, .height = point, .width = point},
           {.batch = 2, .big_channels = 17, .small_channels = 20, .height = strided, .width = strided},
           {.batch = 5, .big_channels = 300, .small_channels = 205, .height = one, .width = one},
+          {.batch = 1, .big_channels = 120, .small_channels = 75, .height = few, .width = few},
           {.batch = 2, .groups = 37, .big_channels = 1, .small_channels = 1, .height = same, .width = strided},
           {.batch = 1, .groups = 3, .big_channels = 8, .small_channels = 2, .height = point, .width = same}};
 }

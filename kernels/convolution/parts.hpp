@@ -63,10 +63,14 @@ struct BlockLimits {
   std::int64_t patch_columns, weights_columns;
 };
 
-// The columns of a PatchProduct's parts.  Short products keep no sums and little of the patches, and read longer
-// stretches of memory instead.
+// The columns of a PatchProduct's parts, of `rows` rows in all.  Short products keep no sums and little of the patches,
+// and read longer stretches of memory instead; many weights, which do not stay at hand from part to part, are read half
+// as often.
 inline constexpr std::int64_t kShortDepth = kChain / 2;
-constexpr std::int64_t patch_columns(std::int64_t depth, std::int64_t limit) { return depth <= kShortDepth ? 3 * limit : limit; }
+inline constexpr std::int64_t kManyWeights = 1 << 16;
+constexpr std::int64_t patch_columns(std::int64_t depth, std::int64_t rows, std::int64_t limit) {
+  return depth <= kShortDepth ? 3 * limit : depth * rows > kManyWeights ? 2 * limit : limit;
+}
 
 // The best instruction set's; the last argument says the working type.
 BlockLimits block_limits(float);
