@@ -74,7 +74,7 @@ HWY_INLINE TwoMasks Within(Two x, float limit) { return AtLeastNumber(MinusAbs(x
 
 HWY_INLINE FV Lookup(const float* table, FI index) { return hn::TableLookupLanes(hn::Load(FD(), table), hn::IndicesFromVec(FD(), index)); }
 
-// scale·(1 + p + p_low): |p| < 0.0444; relative error 2^-32 with p_low.  |t| <= 80.
+// scale·(1 + p + p_low): |p| < 0.0444; relative error 2^-28, of which the rounding of r is most.  |t| <= 80.
 struct TwoPowers {
   Two scale, p, p_low;
 };
