@@ -50,9 +50,6 @@ void ScaleFloats(float* y, size_t n, float factor) {
   for (; i < n; ++i) y[i] *= factor;
 }
 
-// The least difference that leaves a normal exponential, and the largest that leaves nothing.
-constexpr float kNormal = -80, kNothing = -104.5f;
-
 HWY_INLINE void ExponentialsInDoubles(const float* x, size_t n, float max, float* e) {
   HWY_ALIGN float rest[HWY_LANES(double)];
   for (size_t i = 0; i < n; i += hn::Lanes(D())) {
@@ -64,6 +61,9 @@ HWY_INLINE void ExponentialsInDoubles(const float* x, size_t n, float max, float
 }
 
 #if KARAT_FLOATS
+// The least difference that leaves a normal exponential, and the largest that leaves nothing.
+constexpr float kNormal = -80, kNothing = -104.5f;
+
 HWY_NOINLINE void ExponentialsBesideSubnormals(Two x, float max, Two y, TwoMasks inside, float* e) {
   HWY_ALIGN float buffer[2 * HWY_LANES(float)];
   StoreTwo(x, buffer);
